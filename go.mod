@@ -1,0 +1,3 @@
+module github.com/heliograph/heliograph
+
+go 1.26
