@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+// Order is what a list is sorted by; equal values are in the order of names.
+type Order int
+
+const (
+	ByCreated Order = iota
+	ByName
+	ByStatus
+)
+
+// Query selects and sorts the records of a list. Zero fields select everything.
+type Query struct {
+	Status        string    // exactly this
+	NameContains  string    // without regard to case
+	CreatedAfter  time.Time // at this time or later
+	CreatedBefore time.Time // at this time or earlier
+	UpdatedAfter  time.Time
+	UpdatedBefore time.Time
+	Order         Order
+	Descending    bool
+	Limit         int    // 1 to 1,000; 0 means 100
+	Token         string // the next of an earlier page, with the same order
+}
+
+// position is where a page ended: the sorted column's value, and the key.
+type position struct {
+	Value any    `json:"v,omitempty"`
+	Key   string `json:"k"`
+	Order Order  `json:"o"`
+	Desc  bool   `json:"d,omitempty"`
+}
+
+// List returns a page of records and the token of the next page, "" if this is
+// the last. Records that come or go between two pages appear or don't; others
+// appear exactly once.
+func (c *Collection[T]) List(ctx context.Context, q Query) (page []Record[T], next string, err error) {
+	limit := q.Limit
+	if limit == 0 {
+		limit = 100
+	}
+	if limit < 1 || limit > 1000 {
+		return nil, "", errs.Invalidf("The page size %d is not between 1 and 1000.", q.Limit)
+	}
+	where, args, err := c.where(q)
+	if err != nil {
+		return nil, "", err
+	}
+	column, direction := q.column(), "ASC"
+	if q.Descending {
+		direction = "DESC"
+	}
+	rows, err := c.db.reader(ctx).QueryContext(ctx, fmt.Sprintf(
+		"SELECT %s FROM records WHERE %s ORDER BY %s %s, key %s LIMIT %d", columns, where, column, direction, direction, limit+1), args...)
+	if err != nil {
+		return nil, "", internal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scan[T](rows)
+		if err != nil {
+			return nil, "", internal(err)
+		}
+		page = append(page, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", internal(err)
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = tokenAfter(q, page[limit-1].Name, page[limit-1].Status, page[limit-1].Created)
+	}
+	return page, next, nil
+}
+
+func (q Query) column() string {
+	switch q.Order {
+	case ByName:
+		return "key"
+	case ByStatus:
+		return "status"
+	default:
+		return "created_at"
+	}
+}
+
+func (c *Collection[T]) where(q Query) (string, []any, error) {
+	terms, args := []string{"kind = ?"}, []any{c.kind}
+	add := func(term string, values ...any) {
+		terms = append(terms, term)
+		args = append(args, values...)
+	}
+	if q.Status != "" {
+		add("status = ?", q.Status)
+	}
+	if q.NameContains != "" {
+		add(`key LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(key(q.NameContains))+"%")
+	}
+	for _, bound := range []struct {
+		term string
+		at   time.Time
+	}{
+		{"created_at >= ?", q.CreatedAfter}, {"created_at <= ?", q.CreatedBefore},
+		{"updated_at >= ?", q.UpdatedAfter}, {"updated_at <= ?", q.UpdatedBefore},
+	} {
+		if !bound.at.IsZero() {
+			add(bound.term, micros(bound.at))
+		}
+	}
+	if q.Token != "" {
+		p, err := parseToken(q)
+		if err != nil {
+			return "", nil, err
+		}
+		than := ">"
+		if q.Descending {
+			than = "<"
+		}
+		if q.Order == ByName {
+			add("key "+than+" ?", p.Key)
+		} else {
+			add(fmt.Sprintf("(%s, key) %s (?, ?)", q.column(), than), p.Value, p.Key)
+		}
+	}
+	return strings.Join(terms, " AND "), args, nil
+}
+
+func tokenAfter(q Query, name, status string, created time.Time) string {
+	p := position{Key: key(name), Order: q.Order, Desc: q.Descending}
+	switch q.Order {
+	case ByCreated:
+		p.Value = micros(created)
+	case ByStatus:
+		p.Value = status
+	}
+	text, _ := json.Marshal(p) // strings and numbers always encode
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+func parseToken(q Query) (p position, err error) {
+	bad := errs.Invalidf("The token of the next page is not one that this list gave.")
+	text, err := base64.RawURLEncoding.DecodeString(q.Token)
+	if err != nil || len(text) > 4096 {
+		return p, bad
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.UseNumber()
+	if err := decoder.Decode(&p); err != nil || p.Order != q.Order || p.Desc != q.Descending {
+		return p, bad
+	}
+	switch value := p.Value.(type) {
+	case json.Number:
+		at, err := value.Int64()
+		if err != nil || q.Order != ByCreated {
+			return p, bad
+		}
+		p.Value = at
+	case string:
+		if q.Order != ByStatus {
+			return p, bad
+		}
+	case nil:
+		if q.Order != ByName {
+			return p, bad
+		}
+	default:
+		return p, bad
+	}
+	return p, nil
+}
