@@ -1,0 +1,66 @@
+# Two commands do everything: make demo and make test. make help lists the rest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := bin/heliograph
+DATA ?=
+FUZZTIME ?= 20s
+
+# Every source file decides whether the binary is up to date; go build is quick to see that it is.
+.PHONY: help build demo test lint unit e2e bench accuracy fuzz setup web-setup clean
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build bin/heliograph.
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/heliograph
+
+demo: build ## Build, start the server, train the starter models and keep running.
+	exec $(BIN) demo
+
+test: setup lint unit e2e ## Run every check; installs what it needs.
+
+setup: web-setup
+	@test/setup.sh
+	@go mod download
+
+web-setup: web/node_modules/.package-lock.json
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's lint.
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go vet -tags e2e ./test/...
+	go tool staticcheck ./...
+	go tool staticcheck -tags e2e ./test/...
+	go test ./internal/archtest
+	cd web && npm run --silent lint
+	bash -n test/setup.sh .ci/run examples/dbpedia/journey.sh
+
+unit: ## Unit tests with the race detector.
+	go test -race -timeout 10m ./...
+
+e2e: build ## The real binary, real clients, a real browser, the original fasttext.
+	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 12m ./test/...
+
+bench: build ## Measure against the peers: make bench, or make bench DATA=folder.
+	go run ./bench -heliograph $(CURDIR)/$(BIN) $(if $(DATA),-data $(DATA))
+
+accuracy: build ## Print the starter set's 5-fold accuracy.
+	$(BIN) evaluate --starter
+
+fuzz: ## Run every fuzz target for FUZZTIME.
+	@for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+clean: ## Remove what was built, but no data.
+	rm -rf bin test/out web/node_modules
