@@ -1,0 +1,171 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/providers/structs"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+// Config is every setting of the server. A flag beats the environment, which
+// beats the configuration file, which beats the default.
+//
+// In a file (YAML) a setting has the name below; as an environment variable it
+// is HELIOGRAPH_ and that name in upper case; as a flag it has - in place of _.
+type Config struct {
+	Data            string        `koanf:"data"`              // directory of everything that is kept
+	ControlListen   string        `koanf:"control_listen"`    // address of the AWS APIs, REST API, metrics and health
+	PublicListen    string        `koanf:"public_listen"`     // address of routes and sites
+	Region          string        `koanf:"region"`            // an AWS region's name; SDKs refuse others
+	AccountID       string        `koanf:"account_id"`        // 12 digits
+	AccessKeyID     string        `koanf:"access_key_id"`     // root key; both or neither
+	SecretAccessKey string        `koanf:"secret_access_key"` // never a flag: process lists show those
+	RootSite        string        `koanf:"root_site"`         // bucket whose website is at / of the public listener; "" for none
+	TrainingJobs    int           `koanf:"training_jobs"`     // how many training jobs run at once
+	DrainTimeout    time.Duration `koanf:"drain_timeout"`     // how long a stop waits for running requests
+	LogLevel        string        `koanf:"log_level"`         // debug, info, warn or error
+	LogFormat       string        `koanf:"log_format"`        // text or json
+}
+
+// DefaultConfig is the configuration of a server that was told nothing.
+func DefaultConfig() Config {
+	return Config{
+		Data:          "data",
+		ControlListen: "127.0.0.1:9000",
+		PublicListen:  "127.0.0.1:8080",
+		Region:        "us-east-1",
+		AccountID:     "000000000000",
+		TrainingJobs:  1,
+		DrainTimeout:  20 * time.Second,
+		LogLevel:      "info",
+		LogFormat:     "text",
+	}
+}
+
+// Flags declares a flag for each setting but the secret ones.
+func Flags(flags *pflag.FlagSet) {
+	d := DefaultConfig()
+	flags.String("config", "", "configuration file (YAML)")
+	flags.String("data", d.Data, "directory of everything that is kept")
+	flags.String("control-listen", d.ControlListen, "address of the AWS APIs, the REST API, metrics and health")
+	flags.String("public-listen", d.PublicListen, "address of deployed routes and hosted sites")
+	flags.String("region", d.Region, "AWS region to answer as")
+	flags.String("account-id", d.AccountID, "AWS account to answer as, 12 digits")
+	flags.String("root-site", d.RootSite, "bucket whose website is served at / of the public listener")
+	flags.Int("training-jobs", d.TrainingJobs, "how many training jobs run at once")
+	flags.Duration("drain-timeout", d.DrainTimeout, "how long a stop waits for running requests")
+	flags.String("log-level", d.LogLevel, "debug, info, warn or error")
+	flags.String("log-format", d.LogFormat, "text or json")
+}
+
+const envPrefix = "HELIOGRAPH_"
+
+// LoadConfig reads the configuration from flags (as Flags declares them),
+// environ (as os.Environ gives it), the file that --config or
+// HELIOGRAPH_CONFIG names, and the defaults, and validates it.
+func LoadConfig(flags *pflag.FlagSet, environ []string) (Config, error) {
+	k := koanf.New(".")
+	defaults := DefaultConfig()
+	if err := k.Load(structs.Provider(defaults, "koanf"), nil); err != nil {
+		return Config{}, err
+	}
+	path, _ := flags.GetString("config")
+	for _, e := range environ {
+		if value, ok := strings.CutPrefix(e, envPrefix+"CONFIG="); ok && path == "" {
+			path = value
+		}
+	}
+	if path != "" {
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return Config{}, fmt.Errorf("configuration file %s: %w", path, err)
+		}
+	}
+	known := map[string]bool{}
+	for name := range k.All() {
+		known[name] = true
+	}
+	environment := env.Provider(".", env.Opt{
+		Prefix:      envPrefix,
+		EnvironFunc: func() []string { return environ },
+		TransformFunc: func(name, value string) (string, any) {
+			name = strings.ToLower(strings.TrimPrefix(name, envPrefix))
+			if !known[name] { // the command line has variables of its own
+				return "", nil
+			}
+			return name, value
+		},
+	})
+	if err := k.Load(environment, nil); err != nil {
+		return Config{}, err
+	}
+	given := posflag.ProviderWithFlag(flags, ".", k, func(f *pflag.Flag) (string, any) {
+		name := strings.ReplaceAll(f.Name, "-", "_")
+		if !f.Changed || !known[name] {
+			return "", nil
+		}
+		return name, posflag.FlagVal(flags, f)
+	})
+	if err := k.Load(given, nil); err != nil {
+		return Config{}, err
+	}
+	var c Config
+	err := k.UnmarshalWithConf("", &c, koanf.UnmarshalConf{DecoderConfig: &mapstructure.DecoderConfig{
+		Result:           &c,
+		TagName:          "koanf",
+		ErrorUnused:      true, // a misspelt setting must not be ignored
+		WeaklyTypedInput: true,
+		DecodeHook:       mapstructure.StringToTimeDurationHookFunc(),
+	}})
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	return c, c.Validate()
+}
+
+var (
+	regionName = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+)
+
+// Validate reports every setting that can't be used, by its name.
+func (c Config) Validate() error {
+	var faults []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			faults = append(faults, fmt.Errorf("configuration: "+format, args...))
+		}
+	}
+	refuse(c.Data == "", "data is empty; give a directory")
+	for name, addr := range map[string]string{"control_listen": c.ControlListen, "public_listen": c.PublicListen} {
+		_, _, err := net.SplitHostPort(addr)
+		refuse(err != nil, "%s is %q; give host:port, such as 127.0.0.1:9000", name, addr)
+	}
+	refuse(!regionName.MatchString(c.Region), "region is %q; give an AWS region's name, such as us-east-1 (SDKs refuse others)", c.Region)
+	refuse(!accountID.MatchString(c.AccountID), "account_id is %q; give 12 digits", c.AccountID)
+	refuse((c.AccessKeyID == "") != (c.SecretAccessKey == ""), "access_key_id and secret_access_key go together; one of them is missing")
+	refuse(c.TrainingJobs < 1 || c.TrainingJobs > 1000, "training_jobs is %d; give 1 to 1000", c.TrainingJobs)
+	refuse(c.DrainTimeout < 0, "drain_timeout is %s; give a time that is not negative, such as 20s", c.DrainTimeout)
+	refuse(new(slog.Level).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level is %q; give debug, info, warn or error", c.LogLevel)
+	refuse(c.LogFormat != "text" && c.LogFormat != "json", "log_format is %q; give text or json", c.LogFormat)
+	return errors.Join(faults...)
+}
+
+// Paths of the data directory.
+func (c Config) databaseFile() string { return filepath.Join(c.Data, "heliograph.db") }
+func (c Config) blobDir() string      { return filepath.Join(c.Data, "blob") }
+func (c Config) cacheDir() string     { return filepath.Join(c.Data, "cache") }
+func (c Config) workDir() string      { return filepath.Join(c.Data, "work") }
+func (c Config) lockFile() string     { return filepath.Join(c.Data, "lock") }
