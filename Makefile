@@ -8,7 +8,6 @@ BIN := bin/heliograph
 DATA ?=
 FUZZTIME ?= 20s
 
-# Every source file decides whether the binary is up to date; go build is quick to see that it is.
 .PHONY: help build demo test lint unit e2e bench accuracy fuzz setup web-setup clean
 
 help: ## List the targets.

@@ -118,8 +118,8 @@ def main(train, validation):
 
     step("Ask it for the two likeliest classes")
     sentences = [
-        "convair was an american aircraft manufacturing company which later expanded into rockets and spacecraft .",
-        "berwick secondary college is situated in the outer melbourne metropolitan suburb of berwick .",
+        "a family owned company that builds engines for small aircraft and sells them to flying clubs .",
+        "a secondary school for girls in the north of the city , founded in 1911 .",
     ]
     answer = runtime.invoke_endpoint(
         EndpointName=name,

@@ -75,7 +75,7 @@ aws sagemaker create-endpoint --endpoint-name "$name" --endpoint-config-name "$n
 aws sagemaker wait endpoint-in-service --endpoint-name "$name"
 
 step "Ask it for the two likeliest classes"
-printf '%s' '{"instances": ["convair was an american aircraft manufacturing company which later expanded into rockets and spacecraft .", "berwick secondary college is situated in the outer melbourne metropolitan suburb of berwick ."], "configuration": {"k": 2}}' >"$work/request.json"
+printf '%s' '{"instances": ["a family owned company that builds engines for small aircraft and sells them to flying clubs .", "a secondary school for girls in the north of the city , founded in 1911 ."], "configuration": {"k": 2}}' >"$work/request.json"
 aws sagemaker-runtime invoke-endpoint --endpoint-name "$name" --content-type application/json \
   --body "fileb://$work/request.json" "$work/answer.json"
 cat "$work/answer.json"
