@@ -1,0 +1,196 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam"
+)
+
+// Verifier proves who sent a request; *iam.Service is one. It may replace the
+// body by one that can still be read.
+type Verifier interface {
+	Verify(r *http.Request) (iam.Result, error)
+}
+
+// AuthOptions say what Authenticate expects.
+type AuthOptions struct {
+	Options
+	// Service is the scope service that signatures must name, e.g. "heliograph".
+	Service string
+	// Enrich adds to the context of a verified request; nil adds nothing but the principal.
+	Enrich func(ctx context.Context, res iam.Result) context.Context
+	// Otherwise authenticates requests without a signature, such as those with a
+	// session cookie: it returns the principal, or false to refuse. nil refuses.
+	Otherwise func(r *http.Request) (iam.Principal, bool)
+	// WriteError answers refusals; nil: problem+json.
+	WriteError func(w http.ResponseWriter, r *http.Request, err error)
+}
+
+// Authenticate puts the signature check in front of one service, e.g. the REST
+// API. next runs only for verified requests, with the principal in its context.
+func Authenticate(v Verifier, next http.Handler, opt AuthOptions) http.Handler {
+	if opt.WriteError == nil {
+		opt.WriteError = WriteProblem
+	}
+	opt.Options.Service = opt.Service
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		serve(w, r, opt.Options, func(w http.ResponseWriter, r *http.Request) {
+			setService(r.Context(), opt.Service)
+			limitBody(r, opt.maxBody())
+			res, err := verify(v, r, opt.Service)
+			if errs.CodeOf(err) == iam.CodeMissingToken && opt.Otherwise != nil {
+				if p, ok := opt.Otherwise(r); ok {
+					res, err = iam.Result{Principal: p, Service: opt.Service}, nil
+				}
+			}
+			if err != nil {
+				logRefusal(r, opt.logger(), opt.Service, err)
+				opt.WriteError(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(enrich(r.Context(), res, opt.Enrich)))
+		}, opt.WriteError)
+	})
+}
+
+func enrich(ctx context.Context, res iam.Result, more func(context.Context, iam.Result) context.Context) context.Context {
+	ctx = iam.WithPrincipal(ctx, res.Principal)
+	if more != nil {
+		ctx = more(ctx, res)
+	}
+	return ctx
+}
+
+// verify checks the signature and that it was made for service, if one is given.
+func verify(v Verifier, r *http.Request, service string) (iam.Result, error) {
+	res, err := v.Verify(r)
+	if err == nil && service != "" && res.Service != service {
+		cause := &iam.ScopeError{Part: "service", Got: res.Service, Want: service}
+		err = errs.Wrap(cause, errs.Unauthenticated, iam.CodeScope, "Credential should be scoped to correct service: '%s'.", service)
+	}
+	return res, err
+}
+
+// logRefusal tells operators why calls fail; the message holds no secret.
+func logRefusal(r *http.Request, log *slog.Logger, service string, err error) {
+	ctx := r.Context()
+	if errs.KindOf(err) == errs.Internal {
+		logError(ctx, log, service, err)
+		return
+	}
+	log.InfoContext(ctx, "request refused", "service", service, "code", errs.CodeOf(err), "message", errs.MessageOf(err),
+		"method", clip(r.Method, 20), "path", clip(r.URL.Path, 200), "remote", r.RemoteAddr, "request_id", RequestID(ctx))
+}
+
+// limitBody makes reading more than limit bytes of the body a TooLarge error.
+// The error comes on the first read if the length is announced.
+func limitBody(r *http.Request, limit int64) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &limitedBody{ReadCloser: r.Body, left: limit, limit: limit, over: r.ContentLength > limit}
+	}
+}
+
+type limitedBody struct {
+	io.ReadCloser
+	left, limit int64
+	over        bool
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.over {
+		return 0, tooLarge(b.limit)
+	}
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if int64(n) > b.left {
+		b.over = true
+		return int(b.left), tooLarge(b.limit)
+	}
+	b.left -= int64(n)
+	return n, err
+}
+
+// WriteProblem answers with err as RFC 9457 problem details.
+func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
+	r = identify(w, r)
+	status := problemStatus(err)
+	code, _ := jsonCode(err)
+	body, merr := encodeJSON(struct {
+		Title     string `json:"title"`
+		Status    int    `json:"status"`
+		Detail    string `json:"detail"`
+		Code      string `json:"code"`
+		RequestID string `json:"request_id"`
+	}{http.StatusText(status), status, jsonMessage(err), code, RequestID(r.Context())})
+	if merr != nil {
+		panic(merr)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if status == http.StatusUnauthorized {
+		w.Header().Set("Www-Authenticate", `AWS4-HMAC-SHA256`)
+	}
+	writeError(w, r, status, body)
+}
+
+func problemStatus(err error) int {
+	switch errs.KindOf(err) {
+	case errs.Invalid, errs.Unsupported:
+		return http.StatusBadRequest
+	case errs.NotFound:
+		return http.StatusNotFound
+	case errs.Conflict:
+		return http.StatusConflict
+	case errs.Unauthenticated:
+		return http.StatusUnauthorized
+	case errs.Denied:
+		return http.StatusForbidden
+	case errs.TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case errs.Throttled:
+		return http.StatusTooManyRequests
+	case errs.Unavailable:
+		return http.StatusServiceUnavailable
+	case errs.Precondition:
+		return http.StatusPreconditionFailed
+	}
+	return http.StatusInternalServerError
+}
+
+// writeRESTError is the general form of REST-JSON errors for requests that
+// don't reach their service.
+func writeRESTError(w http.ResponseWriter, r *http.Request, err error) {
+	code, status := jsonCode(err)
+	switch errs.KindOf(err) {
+	case errs.Unauthenticated, errs.Denied:
+		status = http.StatusForbidden
+		if a := authCodes[errs.CodeOf(err)]; a.queryStatus != 0 {
+			status = a.queryStatus
+		}
+	case errs.NotFound:
+		status = http.StatusNotFound
+	}
+	WriteRESTJSONError(w, r, code, status, struct {
+		Message string `json:"message"`
+	}{mismatchDetail(err)})
+}
+
+// mismatchDetail is the message of err and, for a signature that doesn't match,
+// what was signed here: AWS's JSON services say it too, and it is how people
+// find the proxy that changed their request.
+func mismatchDetail(err error) string {
+	message := jsonMessage(err)
+	if m, ok := errors.AsType[*iam.MismatchError](err); ok && len(m.CanonicalRequest) < 8192 {
+		if m.CanonicalRequest != "" {
+			message += "\n\nThe Canonical String for this request should have been\n'" + m.CanonicalRequest + "'"
+		}
+		message += "\n\nThe String-to-Sign should have been\n'" + m.StringToSign + "'\n"
+	}
+	return message
+}

@@ -1,0 +1,149 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+// call is what becomes known of a request on its way through the handlers.
+type call struct {
+	service, operation string
+}
+
+type callKey struct{}
+
+// SetOperation names the operation that a request turned out to be, for
+// counting. Handlers of REST protocols call it; op must come from a fixed set.
+func SetOperation(ctx context.Context, op string) {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		c.operation = op
+	}
+}
+
+func setService(ctx context.Context, service string) {
+	if c, ok := ctx.Value(callKey{}).(*call); ok && c.service == "" {
+		c.service = service
+	}
+}
+
+// serve runs fn with a request id, counts the answer, and turns a panic into an
+// internal error written by fail.
+func serve(w http.ResponseWriter, r *http.Request, opt Options,
+	fn func(w http.ResponseWriter, r *http.Request), fail func(w http.ResponseWriter, r *http.Request, err error)) {
+	r = identify(w, r)
+	start, rec := time.Now(), &recorder{ResponseWriter: w}
+	if r.Context().Value(callKey{}) == nil {
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{}))
+	}
+	c := r.Context().Value(callKey{}).(*call)
+	defer func() {
+		p := recover()
+		if p != nil && p != http.ErrAbortHandler {
+			opt.logger().ErrorContext(r.Context(), "panic", "operation", c.operation, "request_id", RequestID(r.Context()),
+				"panic", p, slog.String("stack", string(debug.Stack())))
+			if !rec.wrote {
+				fail(rec, r, errs.New(errs.Internal, "", ""))
+				p = nil
+			} else {
+				p = http.ErrAbortHandler // the client must not take half an answer for a whole one
+			}
+		}
+		if opt.Observe != nil {
+			op := c.operation
+			if op == "" {
+				op = "unknown"
+			}
+			opt.Observe(c.service, op, rec.code(), time.Since(start))
+		}
+		if p != nil {
+			panic(p)
+		}
+	}()
+	fn(rec, r)
+}
+
+// recorder remembers the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	wrote  bool
+}
+
+func (w *recorder) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if status >= 200 && !w.wrote {
+		w.status, w.wrote = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	w.wrote = true
+	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom keeps the server's way of sending a file without copying it.
+func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
+	w.wrote = true
+	return io.Copy(w.ResponseWriter, r)
+}
+
+func (w *recorder) Flush() {
+	w.wrote = true
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.wrote = true
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// readBody returns the whole body, or an error that says which limit it is over.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	var body []byte
+	var err error
+	if r.ContentLength >= 0 {
+		body = make([]byte, r.ContentLength)
+		var n int
+		n, err = io.ReadFull(r.Body, body)
+		body = body[:n]
+	} else {
+		body, err = io.ReadAll(io.LimitReader(r.Body, limit+1))
+	}
+	if int64(len(body)) > limit {
+		return nil, tooLarge(limit)
+	}
+	if err != nil {
+		if _, ok := err.(*errs.Error); ok {
+			return nil, err
+		}
+		return nil, errs.Wrap(err, errs.Invalid, "IncompleteBody", "The request body ended after %d bytes, before it was complete.", len(body))
+	}
+	return body, nil
+}
+
+func tooLarge(limit int64) error {
+	return errs.New(errs.TooLarge, "", "The request body is longer than the %d bytes that are allowed here.", limit)
+}

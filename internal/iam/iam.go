@@ -1,0 +1,92 @@
+// Package iam says who is calling and what they may do.
+//
+// Verify proves a request's identity from its AWS signature (Signature Version
+// 4 in headers or query, and Version 2 for S3); Authorize decides whether the
+// principal of a context may perform an action on a resource: an explicit deny
+// wins, without an allow the answer is no. Secrets never appear in errors, logs
+// or formatted values. The package does not speak to the network and does not
+// word errors for a protocol: it returns errs values with the codes named here,
+// which package wire translates.
+package iam
+
+import (
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+// DefaultMaxSkew is how far a signature's time may be from the server's clock.
+const DefaultMaxSkew = 15 * time.Minute
+
+// DefaultMaxBody bounds the bytes of a body that has to be read whole to check
+// its signature, when nothing in front of Verify sets a lower bound.
+const DefaultMaxBody = 32 << 20
+
+// Config is what a Service is made from. RootKey, AccountID and Region are required.
+type Config struct {
+	RootKey   Key
+	AccountID string           // twelve digits
+	Region    string           // the region that signatures must be scoped to
+	Now       func() time.Time // nil: time.Now
+	MaxSkew   time.Duration    // zero: DefaultMaxSkew
+	MaxBody   int64            // bytes; zero: DefaultMaxBody
+}
+
+// Service knows the principals of one account. It is safe for concurrent use.
+type Service struct {
+	cfg  Config
+	root credential
+
+	function, training, anonymous Principal
+
+	keys signingKeys
+}
+
+// credential is an access key with the principal it stands for.
+type credential struct {
+	key       Key
+	principal Principal
+}
+
+// New returns the service for the account of cfg.
+func New(cfg Config) (*Service, error) {
+	if err := cfg.RootKey.validate(); err != nil {
+		return nil, err
+	}
+	if !isAccountID(cfg.AccountID) {
+		return nil, errs.Invalidf("the account id %q must be twelve digits", cfg.AccountID)
+	}
+	if cfg.Region == "" {
+		return nil, errs.Invalidf("the region is missing; use an AWS region name such as us-east-1")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.MaxSkew == 0 {
+		cfg.MaxSkew = DefaultMaxSkew
+	}
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = DefaultMaxBody
+	}
+	s := &Service{cfg: cfg}
+	s.builtins()
+	return s, nil
+}
+
+// AccountID is the account whose principals this service knows.
+func (s *Service) AccountID() string { return s.cfg.AccountID }
+
+// Region is the region that signatures must be scoped to.
+func (s *Service) Region() string { return s.cfg.Region }
+
+func isAccountID(id string) bool {
+	if len(id) != 12 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,79 @@
+package iam
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+)
+
+// The roles that exist without anyone having created them.
+const (
+	ExecutionRole = "SageMakerRole"          // what notebooks and training jobs run as
+	FunctionRole  = "HeliographFunctionRole" // what built-in functions run as
+)
+
+// Principal is who performs an action. The zero Principal may do nothing.
+type Principal struct {
+	ARN         string // as GetCallerIdentity and messages name it
+	AccountID   string // twelve digits
+	UserID      string // the unique id, e.g. AROA…:session
+	AccessKeyID string // the key that signed, "" for principals of the server itself
+
+	grants []Statement // only this package can hand out rights
+}
+
+type principalKey struct{}
+
+// WithPrincipal returns a context whose actions are performed by p.
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalOf returns the principal that acts in ctx, and whether there is one.
+func PrincipalOf(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}
+
+// FunctionPrincipal is what built-in functions act as: they may invoke endpoints.
+func (s *Service) FunctionPrincipal() Principal { return s.function }
+
+// TrainingPrincipal is what training jobs act as: they may use buckets and write logs.
+func (s *Service) TrainingPrincipal() Principal { return s.training }
+
+// AnonymousPrincipal is who calls the public listener: they may invoke its
+// routes and read website buckets. The gateway asks for s3:GetObject only on
+// buckets that have a website configuration.
+func (s *Service) AnonymousPrincipal() Principal { return s.anonymous }
+
+// RootPrincipal is what the root key signs as: it may do everything. It is a
+// session of the execution role, since the SageMaker Python SDK reads its role
+// from GetCallerIdentity and refuses users.
+func (s *Service) RootPrincipal() Principal { return s.root.principal }
+
+func (s *Service) builtins() {
+	s.root = credential{key: s.cfg.RootKey, principal: s.session(ExecutionRole, "local", allow([]string{"*"}, []string{"*"}))}
+	s.root.principal.AccessKeyID = s.cfg.RootKey.ID
+	s.function = s.session(FunctionRole, "function",
+		allow([]string{"sagemaker:InvokeEndpoint"}, []string{"arn:aws:sagemaker:*:" + s.cfg.AccountID + ":endpoint/*"}))
+	s.training = s.session(ExecutionRole, "training", allow([]string{"s3:*", "logs:*"}, []string{"*"}))
+	s.anonymous = Principal{ARN: "anonymous", AccountID: "anonymous", UserID: "anonymous",
+		grants: []Statement{allow([]string{"execute-api:Invoke", "s3:GetObject"}, []string{"*"})}}
+}
+
+// session is a principal that has assumed a role.
+func (s *Service) session(role, name string, grants ...Statement) Principal {
+	return Principal{
+		ARN:       "arn:aws:sts::" + s.cfg.AccountID + ":assumed-role/" + role + "/" + name,
+		AccountID: s.cfg.AccountID,
+		UserID:    s.RoleID(role) + ":" + name,
+		grants:    grants,
+	}
+}
+
+// RoleID is the unique id of a role, the same at every start: AROA and 17
+// characters derived from account and name.
+func (s *Service) RoleID(role string) string {
+	sum := sha256.Sum256([]byte(s.cfg.AccountID + "/" + role))
+	return "AROA" + base32.StdEncoding.EncodeToString(sum[:])[:17]
+}
