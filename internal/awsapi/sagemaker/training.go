@@ -1,0 +1,164 @@
+package sagemaker
+
+import (
+	"context"
+	"slices"
+
+	"github.com/heliograph/heliograph/internal/awsapi/wire"
+	"github.com/heliograph/heliograph/internal/training"
+)
+
+// trainingOps are the operations on training jobs.
+func trainingOps(t *training.Service) map[string]wire.Operation {
+	ops := trainingAPI{t}
+	return map[string]wire.Operation{
+		"CreateTrainingJob":   wire.Op(ops.create),
+		"DescribeTrainingJob": wire.Op(ops.describe),
+		"ListTrainingJobs":    wire.Op(ops.list),
+		"StopTrainingJob":     wire.Op(ops.stop),
+	}
+}
+
+type trainingAPI struct{ service *training.Service }
+
+type trainingJobName struct{ TrainingJobName string }
+
+type createTrainingJobOutput struct{ TrainingJobArn string }
+
+func (a trainingAPI) create(ctx context.Context, in *training.Spec) (*createTrainingJobOutput, error) {
+	job, err := a.service.Create(ctx, *in)
+	return &createTrainingJobOutput{job.TrainingJobArn}, err
+}
+
+func (a trainingAPI) stop(ctx context.Context, in *trainingJobName) (*struct{}, error) {
+	return nil, a.service.Stop(ctx, in.TrainingJobName)
+}
+
+// describeTrainingJobOutput is what was asked for and what became of it.
+type describeTrainingJobOutput struct {
+	training.Spec
+	Tags *struct{} `json:",omitempty"` // hides Spec's: ListTags shows them
+
+	TrainingJobArn             string
+	TrainingJobStatus          string
+	SecondaryStatus            string
+	SecondaryStatusTransitions []secondaryStatusTransition
+	CreationTime               wire.Time
+	LastModifiedTime           wire.Time
+	TrainingStartTime          wire.Time       `json:",omitzero"`
+	TrainingEndTime            wire.Time       `json:",omitzero"`
+	TrainingTimeInSeconds      int             `json:",omitempty"`
+	BillableTimeInSeconds      int             `json:",omitempty"`
+	ModelArtifacts             *modelArtifacts `json:",omitempty"`
+	FinalMetricDataList        []metricData    `json:",omitempty"`
+	FailureReason              string          `json:",omitempty"`
+	ProfilingStatus            string
+}
+
+type secondaryStatusTransition struct {
+	Status        string
+	StartTime     wire.Time
+	EndTime       wire.Time `json:",omitzero"`
+	StatusMessage string
+}
+
+type modelArtifacts struct{ S3ModelArtifacts string }
+
+type metricData struct {
+	MetricName string
+	Value      float64
+	Timestamp  wire.Time
+}
+
+// metricDefinitions are those that BlazingText's jobs report, in every mode and
+// in this order. The expressions match the lines that this server writes.
+var metricDefinitions = []training.MetricDefinition{
+	{Name: "train:accuracy", Regex: `#train_accuracy: (\S+)`},
+	{Name: "validation:accuracy", Regex: `#validation_accuracy: (\S+)`},
+	{Name: "train:mean_rho", Regex: `#mean_rho: (\S+)`},
+}
+
+func (a trainingAPI) describe(ctx context.Context, in *trainingJobName) (*describeTrainingJobOutput, error) {
+	job, err := a.service.Describe(ctx, in.TrainingJobName)
+	if err != nil {
+		return nil, err
+	}
+	out := &describeTrainingJobOutput{
+		Spec:                  job.Spec,
+		TrainingJobArn:        job.TrainingJobArn,
+		TrainingJobStatus:     job.TrainingJobStatus,
+		SecondaryStatus:       job.SecondaryStatus,
+		CreationTime:          wire.Time(job.CreationTime),
+		LastModifiedTime:      wire.Time(job.LastModifiedTime),
+		TrainingStartTime:     wire.Time(job.TrainingStartTime),
+		TrainingEndTime:       wire.Time(job.TrainingEndTime),
+		TrainingTimeInSeconds: job.TrainingSeconds(),
+		BillableTimeInSeconds: job.TrainingSeconds(),
+		FailureReason:         job.FailureReason,
+		ProfilingStatus:       "Disabled",
+	}
+	out.AlgorithmSpecification.MetricDefinitions = slices.Clone(metricDefinitions)
+	if out.AlgorithmSpecification.EnableSageMakerMetricsTimeSeries == nil {
+		series := true
+		out.AlgorithmSpecification.EnableSageMakerMetricsTimeSeries = &series
+	}
+	if job.S3ModelArtifacts != "" {
+		out.ModelArtifacts = &modelArtifacts{job.S3ModelArtifacts}
+	}
+	for _, t := range job.SecondaryStatusTransitions {
+		out.SecondaryStatusTransitions = append(out.SecondaryStatusTransitions,
+			secondaryStatusTransition{t.Status, wire.Time(t.StartTime), wire.Time(t.EndTime), t.StatusMessage})
+	}
+	for _, m := range job.FinalMetricDataList {
+		out.FinalMetricDataList = append(out.FinalMetricDataList, metricData{m.MetricName, m.Value, wire.Time(m.Timestamp)})
+	}
+	return out, nil
+}
+
+type listTrainingJobsInput struct {
+	listInput
+	StatusEquals string
+}
+
+type listTrainingJobsOutput struct {
+	TrainingJobSummaries []trainingJobSummary
+	NextToken            string `json:",omitempty"`
+}
+
+type trainingJobSummary struct {
+	TrainingJobName   string
+	TrainingJobArn    string
+	CreationTime      wire.Time
+	TrainingEndTime   wire.Time `json:",omitzero"`
+	LastModifiedTime  wire.Time
+	TrainingJobStatus string
+	SecondaryStatus   string
+}
+
+func (a trainingAPI) list(ctx context.Context, in *listTrainingJobsInput) (*listTrainingJobsOutput, error) {
+	query, err := in.query("Name", "CreationTime", "Status")
+	if err != nil {
+		return nil, err
+	}
+	statuses := []string{training.InProgress, training.Completed, training.Failed, training.Stopping, training.Stopped}
+	if query.Status = in.StatusEquals; query.Status != "" && !slices.Contains(statuses, query.Status) {
+		return nil, enumConstraint(query.Status, "statusEquals", statuses)
+	}
+	jobs, next, err := a.service.List(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	out := &listTrainingJobsOutput{TrainingJobSummaries: []trainingJobSummary{}, NextToken: next}
+	for _, job := range jobs {
+		out.TrainingJobSummaries = append(out.TrainingJobSummaries, trainingJobSummary{
+			TrainingJobName:   job.TrainingJobName,
+			TrainingJobArn:    job.TrainingJobArn,
+			CreationTime:      wire.Time(job.CreationTime),
+			TrainingEndTime:   wire.Time(job.TrainingEndTime),
+			LastModifiedTime:  wire.Time(job.LastModifiedTime),
+			TrainingJobStatus: job.TrainingJobStatus,
+			SecondaryStatus:   job.SecondaryStatus,
+		})
+	}
+	return out, nil
+}

@@ -1,0 +1,154 @@
+package training
+
+import (
+	"context"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/heliograph/heliograph/internal/blob"
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+// maxOpen is how many objects of a channel are held open during a job, so that
+// all passes read the same bytes although the object is overwritten meanwhile.
+// Of larger channels the objects are opened again and compared by ETag.
+const maxOpen = 64
+
+// channel is the objects of one input, in the order they are read.
+type channel struct {
+	service *Service
+	name    string
+	gzip    bool
+	inputs  []input
+	open    []blob.Object // parallel to inputs, or empty
+}
+
+// input is one object of a channel.
+type input struct {
+	info blob.ObjectInfo
+	name string // relative to the channel's folder, as SageMaker lays it out
+}
+
+// path is where the object would lie in BlazingText's container.
+func (c *channel) path(in input) string { return "/opt/ml/input/data/" + c.name + "/" + in.name }
+
+func uriOf(info blob.ObjectInfo) string { return "s3://" + info.Bucket + "/" + info.Key }
+
+func objectARN(bucket, key string) string { return "arn:aws:s3:::" + bucket + "/" + key }
+
+// openChannel finds the channel's objects, and holds them open unless they are many.
+func (s *Service) openChannel(ctx context.Context, spec *Spec, ch Channel) (*channel, error) {
+	inputs, err := s.listChannel(ctx, spec, ch, 0)
+	if err != nil {
+		return nil, err
+	}
+	c := &channel{service: s, name: ch.ChannelName, gzip: ch.CompressionType == "Gzip", inputs: inputs}
+	for _, in := range inputs {
+		if err := s.Authorizer.Authorize(ctx, "s3:GetObject", objectARN(in.info.Bucket, in.info.Key)); err != nil {
+			return nil, clientFailure(err, "Data download failed: the role %q may not read %s. Allow it s3:GetObject there.", spec.RoleArn, uriOf(in.info))
+		}
+	}
+	if len(inputs) > maxOpen {
+		return c, nil
+	}
+	for i := range inputs {
+		object, err := s.Blobs.Open(ctx, inputs[i].info.Bucket, inputs[i].info.Key)
+		if err != nil {
+			c.close()
+			return nil, downloadFailure(err, inputs[i].info)
+		}
+		c.open = append(c.open, object)
+		c.inputs[i].info = object.Info()
+	}
+	return c, nil
+}
+
+func (c *channel) close() {
+	for _, object := range c.open {
+		object.Close()
+	}
+	c.open = nil
+}
+
+// object returns a reader of the i-th object from its beginning.
+func (c *channel) object(ctx context.Context, i int) (io.ReadCloser, error) {
+	want := c.inputs[i].info
+	if len(c.open) > 0 {
+		return io.NopCloser(io.NewSectionReader(c.open[i], 0, want.Size)), nil
+	}
+	object, err := c.service.Blobs.Open(ctx, want.Bucket, want.Key)
+	if err != nil {
+		return nil, downloadFailure(err, want)
+	}
+	if object.Info().ETag != want.ETag {
+		object.Close()
+		return nil, clientFailure(nil, "The object %s was overwritten while the job read it. Create the job again.", uriOf(want))
+	}
+	return object, nil
+}
+
+func downloadFailure(err error, info blob.ObjectInfo) error {
+	if errs.Is(err, errs.NotFound) {
+		return clientFailure(err, "Data download failed: the object %s was deleted while the job started. Create the job again.", uriOf(info))
+	}
+	return err
+}
+
+// listChannel returns the objects under the channel's prefix in byte order of
+// their keys, at most most of them if that isn't 0. That there are none is an
+// Invalid error.
+func (s *Service) listChannel(ctx context.Context, spec *Spec, ch Channel, most int) ([]input, error) {
+	uri := ch.DataSource.S3DataSource.S3Uri
+	bucket, prefix, err := parseURI(uri)
+	if err != nil {
+		return nil, err
+	}
+	missing := func(cause error) error {
+		said := ""
+		if cause != nil {
+			said = " Error message from S3: " + errs.MessageOf(cause)
+		}
+		return errs.Wrap(cause, errs.Invalid, "", "No S3 objects found under S3 URL %q given in input data source. "+
+			"Please ensure that the bucket exists in the selected region (%s), that objects exist under that S3 prefix, "+
+			"and that the role %q has \"s3:ListBucket\" permissions on bucket %q.%s", uri, s.Region, spec.RoleArn, bucket, said)
+	}
+	if err := s.Authorizer.Authorize(ctx, "s3:ListBucket", "arn:aws:s3:::"+bucket); err != nil {
+		return nil, missing(err)
+	}
+	var inputs []input
+	for opt := (blob.ListOptions{Prefix: prefix}); ; {
+		page, err := s.Blobs.List(ctx, bucket, opt)
+		if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
+			return nil, missing(err)
+		} else if err != nil {
+			return nil, err
+		}
+		for _, info := range page.Objects {
+			if info.Size == 0 && strings.HasSuffix(info.Key, "/") {
+				continue // a folder that a console made
+			}
+			if inputs = append(inputs, input{info, relative(prefix, info.Key)}); len(inputs) == most {
+				return inputs, nil
+			}
+		}
+		if !page.Truncated {
+			break
+		}
+		opt.After = page.Next
+	}
+	if len(inputs) == 0 {
+		return nil, missing(nil)
+	}
+	return inputs, nil
+}
+
+// relative names a key within the channel's folder: what follows the prefix if
+// that is a folder, else what follows the prefix's last slash.
+func relative(prefix, key string) string {
+	if rest := strings.TrimPrefix(key, prefix); rest != "" && (strings.HasSuffix(prefix, "/") || rest[0] == '/') {
+		return strings.TrimLeft(rest, "/")
+	}
+	folder, _ := path.Split(prefix)
+	return strings.TrimPrefix(key, folder)
+}

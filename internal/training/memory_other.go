@@ -1,0 +1,5 @@
+//go:build !linux
+
+package training
+
+func machineMemory() int64 { return unknownMemory }

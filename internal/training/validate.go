@@ -1,0 +1,201 @@
+package training
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/heliograph/heliograph/internal/blob"
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+var (
+	jobName     = regexp.MustCompile(`^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$`)
+	roleARN     = regexp.MustCompile(`^arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+$`)
+	s3URI       = regexp.MustCompile(`^(https|s3)://([^/]+)/?(.*)$`)
+	imagePath   = regexp.MustCompile(`^[\S]+$`)
+	channelName = regexp.MustCompile(`^[A-Za-z0-9\.\-_]+$`)
+	blazingText = regexp.MustCompile(`^([^/]+/)*blazingtext(:[\w.\-]+)?(@sha256:[0-9a-f]{64})?$`)
+	instance    = regexp.MustCompile(`^ml\.[a-z0-9\-]+\.[a-z0-9\-]+$`)
+	gpu         = regexp.MustCompile(`^ml\.[pg]\d`)
+)
+
+// validate checks everything about s that can be known without looking at the
+// data, and returns its hyperparameters.
+func (s *Spec) validate() (settings, error) {
+	if err := s.checkMembers(); err != nil {
+		return settings{}, err
+	}
+	if err := s.checkOffered(); err != nil {
+		return settings{}, err
+	}
+	p, err := parseHyperParameters(s.HyperParameters)
+	if err != nil {
+		return p, err
+	}
+	return p, s.checkChannels(p)
+}
+
+// checkMembers holds the request against the service model.
+func (s *Spec) checkMembers() error {
+	var c constraints
+	c.text(s.TrainingJobName, "trainingJobName", 63, jobName)
+	c.text(s.RoleArn, "roleArn", 2048, roleARN)
+	if s.RoleArn != "" && len(s.RoleArn) < 20 {
+		c.add(s.RoleArn, "roleArn", "Member must have length greater than or equal to 20")
+	}
+	c.optional(s.AlgorithmSpecification.TrainingImage, "algorithmSpecification.trainingImage", 255, imagePath)
+	c.enum(s.AlgorithmSpecification.TrainingInputMode, "algorithmSpecification.trainingInputMode", "Pipe", "File", "FastFile")
+	c.text(s.OutputDataConfig.S3OutputPath, "outputDataConfig.s3OutputPath", 1024, s3URI)
+	c.optional(s.OutputDataConfig.KmsKeyId, "outputDataConfig.kmsKeyId", 2048, nil)
+	c.optionalEnum(s.OutputDataConfig.CompressionType, "outputDataConfig.compressionType", "GZIP", "NONE")
+	s.checkResources(&c)
+
+	c.count(len(s.HyperParameters), "hyperParameters", 100)
+	for _, name := range slices.Sorted(maps.Keys(s.HyperParameters)) {
+		c.optional(name, "hyperParameters", 256, nil)
+		c.optional(s.HyperParameters[name], "hyperParameters."+clip(name, 256)+".member", 2500, nil)
+	}
+	c.count(len(s.InputDataConfig), "inputDataConfig", 20)
+	for i, channel := range s.InputDataConfig {
+		channel.checkMembers(&c, fmt.Sprintf("inputDataConfig.%d.member", i+1))
+	}
+	c.count(len(s.Environment), "environment", 100)
+	c.count(len(s.Tags), "tags", 50)
+	for i, tag := range s.Tags {
+		c.text(tag.Key, fmt.Sprintf("tags.%d.member.key", i+1), 128, nil)
+		c.optional(tag.Value, fmt.Sprintf("tags.%d.member.value", i+1), 256, nil)
+	}
+	return c.err()
+}
+
+func (s *Spec) checkResources(c *constraints) {
+	r := s.ResourceConfig
+	if len(r.InstanceGroups) == 0 {
+		c.atLeast(r.InstanceCount, "resourceConfig.instanceCount", 1)
+		switch {
+		case r.InstanceType == "":
+			c.add(nil, "resourceConfig.instanceType", "Member must not be null")
+		case len(r.InstanceType) > 64 || !instance.MatchString(r.InstanceType):
+			c.add(r.InstanceType, "resourceConfig.instanceType",
+				"Member must satisfy enum value set: [ml.m5.large, ml.m5.xlarge, ml.c5.xlarge, ml.c5.2xlarge, ml.c5.4xlarge, ml.p3.2xlarge, …: any type that begins with ml.]")
+		}
+	}
+	c.atLeast(r.VolumeSizeInGB, "resourceConfig.volumeSizeInGB", 0)
+	if most := s.StoppingCondition.MaxRuntimeInSeconds; most != nil {
+		c.atLeast(*most, "stoppingCondition.maxRuntimeInSeconds", 1)
+	}
+	if most := s.StoppingCondition.MaxWaitTimeInSeconds; most != nil {
+		c.atLeast(*most, "stoppingCondition.maxWaitTimeInSeconds", 1)
+	}
+}
+
+func (ch *Channel) checkMembers(c *constraints, member string) {
+	c.text(ch.ChannelName, member+".channelName", 64, channelName)
+	c.optional(ch.ContentType, member+".contentType", 256, nil)
+	c.optionalEnum(ch.CompressionType, member+".compressionType", "None", "Gzip")
+	c.optionalEnum(ch.RecordWrapperType, member+".recordWrapperType", "None", "RecordIO")
+	c.optionalEnum(ch.InputMode, member+".inputMode", "Pipe", "File", "FastFile")
+	if source := ch.DataSource.S3DataSource; source != nil {
+		member += ".dataSource.s3DataSource"
+		c.enum(source.S3DataType, member+".s3DataType", "ManifestFile", "S3Prefix", "AugmentedManifestFile")
+		c.text(source.S3Uri, member+".s3Uri", 1024, s3URI)
+		c.optionalEnum(source.S3DataDistributionType, member+".s3DataDistributionType", "FullyReplicated", "ShardedByS3Key")
+		c.count(len(source.AttributeNames), member+".attributeNames", 16)
+	}
+}
+
+// checkOffered refuses what SageMaker knows and this server doesn't do, so that
+// nothing asked for is silently left out.
+func (s *Spec) checkOffered() error {
+	spec := s.AlgorithmSpecification
+	switch image := spec.TrainingImage; {
+	case spec.AlgorithmName != "":
+		return errs.Invalidf("AlgorithmName is not offered yet. Give a TrainingImage of the repository blazingtext instead.")
+	case image == "":
+		return errs.Invalidf("You must specify either a TrainingImage or an AlgorithmName in AlgorithmSpecification.")
+	case !blazingText.MatchString(image):
+		return errs.Invalidf("The training image %q is not offered. This server trains BlazingText: give an image of the repository blazingtext, "+
+			"of any registry and tag, for example 811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1.", clip(image, 255))
+	case len(spec.MetricDefinitions) > 0:
+		return errs.Invalidf("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request without specifying metric definitions.")
+	case len(spec.ContainerEntrypoint)+len(spec.ContainerArguments) > 0:
+		return errs.Invalidf("ContainerEntrypoint and ContainerArguments are not possible with BlazingText. Leave them out.")
+	case spec.TrainingInputMode == "Pipe":
+		return errs.Invalidf("The input mode Pipe is not offered yet. Use File.")
+	}
+	resources := s.ResourceConfig
+	switch {
+	case len(resources.InstanceGroups) > 0:
+		return errs.Invalidf("InstanceGroups are not offered. Use InstanceType and InstanceCount.")
+	case resources.InstanceCount > 1 && gpu.MatchString(resources.InstanceType):
+		return errs.Invalidf("Please use a single GPU instance or change to multiple CPU instances.")
+	case resources.InstanceCount > 1:
+		return errs.Invalidf("Only batch_skipgram is available when training on multiple CPU instances")
+	case s.OutputDataConfig.CompressionType == "NONE":
+		return errs.Invalidf("The output compression type NONE is not offered yet. Use GZIP or leave it out.")
+	}
+	if wait := s.StoppingCondition.MaxWaitTimeInSeconds; s.EnableManagedSpotTraining &&
+		(wait == nil || s.StoppingCondition.MaxRuntimeInSeconds != nil && *wait < *s.StoppingCondition.MaxRuntimeInSeconds) {
+		return errs.Invalidf("Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds")
+	}
+	_, key, err := s.artifact()
+	if err == nil && len(key) > blob.MaxKeyLength {
+		err = errs.Invalidf("The S3OutputPath is too long: with the job's name it makes a key of %d bytes, and %d are possible.", len(key), blob.MaxKeyLength)
+	}
+	return err
+}
+
+// artifact is where the model goes: {S3OutputPath}/{TrainingJobName}/output/model.tar.gz.
+func (s *Spec) artifact() (bucket, key string, err error) {
+	bucket, prefix, err := parseURI(s.OutputDataConfig.S3OutputPath)
+	if prefix = strings.TrimRight(prefix, "/"); prefix != "" {
+		prefix += "/"
+	}
+	return bucket, prefix + s.TrainingJobName + "/output/model.tar.gz", err
+}
+
+// checkChannels holds the channels against what supervised mode reads.
+func (s *Spec) checkChannels(p settings) error {
+	seen := map[string]bool{}
+	for _, ch := range s.InputDataConfig {
+		name, source := ch.ChannelName, ch.DataSource.S3DataSource
+		switch {
+		case seen[name]:
+			return errs.Invalidf("The channel name %q is given twice. Channel names must be unique.", name)
+		case name != "train" && name != "validation":
+			return errs.Invalidf("BlazingText has no channel %q in mode supervised. It reads the channels train and, optionally, validation.", name)
+		case source == nil:
+			return errs.Invalidf("The channel %q has no S3DataSource; other data sources are not offered.", name)
+		case source.S3DataType != "S3Prefix":
+			return errs.Invalidf("The S3DataType %s of the channel %q is not offered yet. Use S3Prefix.", source.S3DataType, name)
+		case ch.InputMode == "Pipe":
+			return errs.Invalidf("The input mode Pipe of the channel %q is not offered yet. Use File.", name)
+		case ch.RecordWrapperType == "RecordIO":
+			return errs.Invalidf("The RecordWrapperType RecordIO of the channel %q is not offered yet. Leave it out.", name)
+		}
+		if _, _, err := parseURI(source.S3Uri); err != nil {
+			return err
+		}
+		seen[name] = true
+	}
+	switch {
+	case !seen["train"]:
+		return errs.Invalidf("The channel train is missing. Give it in InputDataConfig with the labelled text to learn from.")
+	case p.bool("early_stopping") && !seen["validation"]:
+		return errs.Invalidf("The hyperparameter early_stopping needs the channel validation. Give it in InputDataConfig, or set early_stopping to False.")
+	}
+	return nil
+}
+
+// parseURI splits s3://bucket/key. The key may be empty.
+func parseURI(uri string) (bucket, key string, err error) {
+	rest, ok := strings.CutPrefix(uri, "s3://")
+	if !ok {
+		return "", "", errs.Invalidf("The address %q is not offered. Use the form s3://bucket/key.", clip(uri, 200))
+	}
+	bucket, key, _ = strings.Cut(rest, "/")
+	return bucket, key, nil
+}
