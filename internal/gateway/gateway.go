@@ -1,0 +1,198 @@
+// Package gateway is the public listener: it turns HTTP requests into events of
+// functions, as API Gateway's REST APIs do, and serves sites from buckets, as
+// S3's website hosting does.
+//
+// Every request is authorised for the anonymous principal before anything runs
+// or is read. Bodies, response times and the number of functions that run at a
+// time are bounded; a fault is logged once with the request's id, of which the
+// caller learns nothing but the id. The handler doesn't bound how long a client
+// takes to send or receive: the http.Server's timeouts do.
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/blob"
+	"github.com/heliograph/heliograph/internal/function"
+	"github.com/heliograph/heliograph/internal/route"
+)
+
+// Authorizer decides whether ctx's principal may do action on resource.
+type Authorizer interface {
+	Authorize(ctx context.Context, action, resource string) error
+}
+
+// Routes is where the gateway looks up what a path does.
+type Routes interface {
+	Table() *route.Table
+	ARN(r *route.Route, method string) string
+}
+
+// Functions runs functions by name.
+type Functions interface {
+	Invoke(ctx context.Context, name string, config function.Config, event []byte) ([]byte, error)
+}
+
+// Sites is where the gateway finds the buckets that are hosted as sites.
+type Sites interface {
+	Website(ctx context.Context, bucket string) (blob.Website, error)
+	Open(ctx context.Context, bucket, key string) (blob.Object, error)
+}
+
+// Metrics counts what was answered. Target is a route's path or a site's bucket,
+// so it has few values; it is "" where nothing matched.
+type Metrics interface {
+	ObserveRequest(target, method string, status int, took time.Duration)
+}
+
+// Limits of API Gateway.
+const (
+	MaxBody = 10 << 20 // bytes of a request's body, and of a response
+	Timeout = 29 * time.Second
+)
+
+// Config is what a Gateway needs.
+type Config struct {
+	Routes     Routes
+	Functions  Functions
+	Sites      Sites
+	Authorizer Authorizer
+	// Anonymous returns ctx with the principal that unsigned requests act as.
+	Anonymous func(ctx context.Context) context.Context
+	Metrics   Metrics // may be nil
+	Logger    *slog.Logger
+
+	Account     string        // account id that proxy events name
+	RootSite    string        // bucket whose site answers where no route does, or ""
+	BaseHost    string        // under which APIs and sites have host names; "": localhost
+	Timeout     time.Duration // of a function; 0: Timeout
+	Concurrency int           // functions that run at a time, others get 429; 0: 512
+}
+
+// Gateway is the http.Handler of the public listener.
+type Gateway struct {
+	Config
+	running chan struct{} // holds one element for each function that runs
+}
+
+// New returns the handler for the public listener.
+func New(config Config) *Gateway {
+	if config.BaseHost == "" {
+		config.BaseHost = "localhost"
+	}
+	if config.Timeout == 0 {
+		config.Timeout = Timeout
+	}
+	if config.Concurrency == 0 {
+		config.Concurrency = 512
+	}
+	return &Gateway{Config: config, running: make(chan struct{}, config.Concurrency)}
+}
+
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	x := &exchange{ResponseWriter: w, ids: newIDs(r.Header.Get(headerTrace))}
+	defer func() {
+		if fault := recover(); fault != nil {
+			if fault == http.ErrAbortHandler {
+				panic(fault)
+			}
+			g.Logger.Error("gateway: panic", "request_id", x.request, "path", r.URL.Path, "panic", fault, "stack", string(debug.Stack()))
+			if x.status != 0 {
+				panic(http.ErrAbortHandler) // the answer has begun: cut it, so that it doesn't look whole
+			}
+			x.fail(errInternal)
+		}
+		if g.Metrics != nil {
+			g.Metrics.ObserveRequest(x.target, methodLabel(r.Method), x.status, time.Since(began))
+		}
+	}()
+	g.dispatch(x, r.WithContext(g.Anonymous(r.Context())))
+}
+
+// dispatch tells by host and path whose request it is.
+func (g *Gateway) dispatch(x *exchange, r *http.Request) {
+	host := hostname(r.Host)
+	if bucket, ok := strings.CutSuffix(host, ".s3-website."+g.BaseHost); ok {
+		g.site(x, r, bucket, r.URL.Path)
+		return
+	}
+	if api, ok := strings.CutSuffix(host, ".execute-api."+g.BaseHost); ok {
+		stage, path := cutSegment(r.URL.Path)
+		g.api(x, r, api, stage, path)
+		return
+	}
+	switch first, rest := cutSegment(r.URL.Path); first {
+	case "_site":
+		bucket, path := cutSegment(rest)
+		g.site(x, r, bucket, path)
+	case "_api":
+		api, rest := cutSegment(rest)
+		stage, path := cutSegment(rest)
+		g.api(x, r, api, stage, path)
+	default:
+		if g.Routes.Table().Lookup(route.DefaultAPI, r.URL.Path) == nil && g.rootSite(x, r) {
+			return
+		}
+		g.api(x, r, route.DefaultAPI, route.Stage, r.URL.Path)
+	}
+}
+
+// hostname is the host of a Host header in lower case, without port.
+func hostname(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// cutSegment splits "/first/rest" into "first" and "/rest"; rest is "" if
+// nothing, not even a slash, follows first.
+func cutSegment(path string) (first, rest string) {
+	path = strings.TrimPrefix(path, "/")
+	if i := strings.IndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i:]
+	}
+	return path, ""
+}
+
+// methodLabel keeps made-up methods out of the metrics.
+func methodLabel(method string) string {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return method
+	}
+	return "other"
+}
+
+// exchange is one request's answer on its way out, with what logs and metrics
+// say of it.
+type exchange struct {
+	http.ResponseWriter
+	ids
+	target string
+	status int // 0 until the answer has begun
+}
+
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	return x.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }

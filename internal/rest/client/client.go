@@ -1,0 +1,134 @@
+// Package client calls the native REST API: typed, signed, and with the server's
+// errors as errs values of the same kind, code and message.
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/rest"
+)
+
+// Service is the name that requests are signed for.
+const Service = "heliograph"
+
+// maxAnswer bounds the bytes of an answer.
+const maxAnswer = 16 << 20
+
+// Config says where the server is and who asks.
+type Config struct {
+	URL             string // of the control listener, such as http://127.0.0.1:9000
+	Region          string // that the server answers as
+	AccessKeyID     string
+	SecretAccessKey string
+	SessionToken    string       // of temporary credentials, or ""
+	HTTP            *http.Client // nil: one with a timeout of 30 seconds
+}
+
+// Client calls one server. It is safe for concurrent use.
+type Client struct {
+	config Config
+	base   *url.URL
+	signer *v4.Signer
+}
+
+// New returns a client, or an Invalid error that says what in config is wrong.
+func New(config Config) (*Client, error) {
+	base, err := url.Parse(config.URL)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
+		return nil, errs.Invalidf("%q is not the URL of a server. Write it as in http://127.0.0.1:9000.", config.URL)
+	}
+	if config.AccessKeyID == "" || config.SecretAccessKey == "" {
+		return nil, errs.Invalidf("There is no access key to sign with.")
+	}
+	if config.HTTP == nil {
+		config.HTTP = &http.Client{Timeout: 30 * time.Second}
+	}
+	return &Client{config, base, v4.NewSigner()}, nil
+}
+
+// Info asks what the server says of itself.
+func (c *Client) Info(ctx context.Context) (out rest.Info, err error) {
+	return out, c.call(ctx, http.MethodGet, "/info", nil, &out)
+}
+
+// ListRoutes returns all routes in the order of their paths.
+func (c *Client) ListRoutes(ctx context.Context) ([]rest.Route, error) {
+	var out rest.RouteList
+	err := c.call(ctx, http.MethodGet, "/routes", nil, &out)
+	return out.Routes, err
+}
+
+// GetRoute returns the route of the path, such as "/blazingtext".
+func (c *Client) GetRoute(ctx context.Context, path string) (out rest.Route, err error) {
+	return out, c.call(ctx, http.MethodGet, one(path), nil, &out)
+}
+
+// PutRoute creates or replaces the route of the path.
+func (c *Client) PutRoute(ctx context.Context, path string, spec rest.RouteSpec) (out rest.Route, err error) {
+	return out, c.call(ctx, http.MethodPut, one(path), spec, &out)
+}
+
+// DeleteRoute removes the route of the path.
+func (c *Client) DeleteRoute(ctx context.Context, path string) error {
+	return c.call(ctx, http.MethodDelete, one(path), nil, nil)
+}
+
+// one is the resource of a route: its path is one segment.
+func one(path string) string { return "/routes/" + url.PathEscape(strings.TrimPrefix(path, "/")) }
+
+// call sends in as JSON, unless nil, and decodes the answer into out, unless nil.
+// resource is percent-encoded.
+func (c *Client) call(ctx context.Context, method, resource string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(rest.Prefix).String()+resource, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	hash := sha256.Sum256(body)
+	credentials := aws.Credentials{AccessKeyID: c.config.AccessKeyID, SecretAccessKey: c.config.SecretAccessKey, SessionToken: c.config.SessionToken}
+	if err := c.signer.SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), Service, c.config.Region, time.Now()); err != nil {
+		return fmt.Errorf("sign request: %w", err)
+	}
+	response, err := c.config.HTTP.Do(request)
+	if err != nil {
+		return errs.Wrap(err, errs.Unavailable, "", "The server at %s can't be reached. Is it running? Start it with `heliograph serve`, or name another with --control.", c.config.URL)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", c.config.URL, err)
+	}
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return rest.ErrorOf(response.StatusCode, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("the answer of %s is not Heliograph's: %w", c.config.URL, err)
+	}
+	return nil
+}
