@@ -31,47 +31,54 @@ type textReader struct {
 	total   int64         // bytes read in all
 	invalid int64         // bytes of them that are not UTF-8
 	carry   []byte        // the beginning of a rune at the end of what was read
-	err     error         // what ended the pass early
+	err     error         // what ended the pass: io.EOF, or why it failed
 }
 
-// text starts a pass over the channel. The reader's err stays, so that the
-// cause is known although the engine wrapped it.
+// text starts a pass over the channel.
 func (c *channel) text(ctx context.Context) *textReader {
 	return &textReader{ctx: ctx, channel: c, limit: c.service.MaxMemoryBytes}
 }
 
-func (r *textReader) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for r.err == nil {
-		if r.newline {
-			r.newline = false
-			p[0] = '\n'
-			return 1, nil
-		}
-		if r.text == nil {
-			if r.next == len(r.channel.inputs) {
-				return 0, io.EOF
-			}
-			r.err = r.open()
-			continue
-		}
-		n, err := r.text.Read(p)
-		r.account(p[:n])
+// Read fills p as far as there is text, since the engine works on what one call
+// delivers.
+func (r *textReader) Read(p []byte) (n int, err error) {
+	for n < len(p) && r.err == nil {
 		switch {
-		case r.err != nil:
-		case err == io.EOF:
-			r.finish()
-		case err != nil:
-			r.err = r.broken(err)
-		}
-		if n > 0 && r.err == nil {
-			return n, nil
+		case r.newline:
+			p[n], r.newline = '\n', false
+			n++
+		case r.text != nil:
+			m, err := r.text.Read(p[n:])
+			r.account(p[n : n+m])
+			n += m
+			switch {
+			case r.err != nil:
+			case err == io.EOF:
+				r.finish()
+			case err != nil:
+				r.err = r.broken(err)
+			}
+		case r.next < len(r.channel.inputs):
+			r.err = r.open()
+		default:
+			r.err = io.EOF
 		}
 	}
-	r.close()
+	if r.err != nil {
+		r.close()
+	}
+	if n > 0 || len(p) == 0 {
+		return n, nil
+	}
 	return 0, r.err
+}
+
+// failed is what ended the pass before the end of the text, or nil.
+func (r *textReader) failed() error {
+	if r.err == io.EOF {
+		return nil
+	}
+	return r.err
 }
 
 func (r *textReader) info() string { return uriOf(r.channel.inputs[r.next-1].info) }

@@ -1,0 +1,300 @@
+package training
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/store"
+)
+
+const (
+	// pollInterval is how often Run looks for jobs of which it was not told:
+	// those whose worker died.
+	pollInterval = time.Second
+
+	// maxAttempts bounds how often a job may be started without coming to an
+	// end in order, so that a job that kills the server doesn't do so forever.
+	maxAttempts = 3
+)
+
+// Run runs jobs until ctx ends. It then gives the unfinished ones back, to start
+// over with the next Run, and returns nil. Call it once.
+func (s *Service) Run(ctx context.Context) error {
+	slots := make(chan struct{}, s.Parallel)
+	freed := make(chan struct{}, s.Parallel)
+	var jobs sync.WaitGroup
+	defer jobs.Wait()
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	for {
+		for ctx.Err() == nil && s.startOne(ctx, slots, freed, &jobs) {
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.wake:
+		case <-freed:
+		case <-poll.C:
+		}
+	}
+}
+
+// startOne claims a job that is due, if there is room, and reports whether
+// there may be another.
+func (s *Service) startOne(ctx context.Context, slots, freed chan struct{}, jobs *sync.WaitGroup) bool {
+	select {
+	case slots <- struct{}{}:
+	default:
+		// No room to train, but a job that waits for its stop needs none. Those
+		// are due before all others.
+		return s.takeStops() && s.stopOne(ctx)
+	}
+	c, ok := s.claim(ctx)
+	if !ok {
+		<-slots
+		return false
+	}
+	jobs.Go(func() {
+		defer func() {
+			<-slots
+			select {
+			case freed <- struct{}{}:
+			default:
+			}
+		}()
+		s.work(ctx, c)
+	})
+	return true
+}
+
+func (s *Service) takeStops() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stops := s.stops
+	s.stops = false
+	return stops
+}
+
+// stopOne ends a job that was asked to stop while its worker is gone.
+func (s *Service) stopOne(ctx context.Context) bool {
+	c, ok := s.claim(ctx)
+	if !ok {
+		return false
+	}
+	if c.job.TrainingJobStatus == Stopping {
+		s.finish(ctx, c, errStopped, nil)
+		return true
+	}
+	s.release(ctx, c)
+	return false
+}
+
+// claim is a job leased to this process.
+type claim struct {
+	name  string
+	owner string
+	job   Job
+}
+
+func (s *Service) claim(ctx context.Context) (*claim, bool) {
+	s.mu.Lock()
+	s.claims++
+	// An owner of its own for each claim, so that a job that was lost and
+	// claimed again isn't taken for the earlier one.
+	owner := fmt.Sprintf("%s-%d", s.id, s.claims)
+	s.mu.Unlock()
+	r, ok, err := s.jobs.Claim(ctx, owner, s.LeaseTTL)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "training jobs can't be claimed", "error", err)
+		}
+		return nil, false
+	}
+	return &claim{r.Name, owner, jobOf(r)}, ok
+}
+
+// work runs a claimed job and writes down how it ended.
+func (s *Service) work(ctx context.Context, c *claim) {
+	jobCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	key := strings.ToLower(c.name)
+	s.mu.Lock()
+	s.running[key] = cancel
+	s.mu.Unlock()
+	var heart sync.WaitGroup
+	defer heart.Wait()
+	defer cancel(nil)
+	defer func() {
+		s.mu.Lock()
+		delete(s.running, key)
+		s.mu.Unlock()
+	}()
+	heart.Go(func() { s.keepLease(jobCtx, c, cancel) })
+
+	started := s.Now()
+	result, err := s.attempt(jobCtx, c)
+	cause := context.Cause(jobCtx)
+	switch {
+	case err == nil:
+	case errors.Is(cause, errLeaseLost), errors.Is(err, errLeaseLost):
+		// Another worker has it, or it was stopped before it began.
+		s.Log.WarnContext(ctx, "training job given up: its lease was lost", "job", c.name)
+		return
+	case errors.Is(cause, errStopped), errors.Is(cause, errMaxRuntime):
+		err = cause
+	case ctx.Err() != nil:
+		s.release(context.WithoutCancel(ctx), c)
+		return
+	}
+	s.finish(context.WithoutCancel(ctx), c, err, result)
+	s.Log.InfoContext(ctx, "training job ended", "job", c.name, "status", c.job.TrainingJobStatus,
+		"seconds", s.Now().Sub(started).Seconds(), "reason", c.job.FailureReason)
+}
+
+// attempt is execute, with a panic as an error: one job must not end the server.
+func (s *Service) attempt(ctx context.Context, c *claim) (result *outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.ErrorContext(ctx, "training job panicked", "job", c.name, "panic", p, "stack", string(debug.Stack()))
+			result, err = nil, &failure{class: "AlgorithmError",
+				reason: "The training ended in an internal fault; the server's log has the details under the job's name. Please report it."}
+		}
+	}()
+	return s.execute(ctx, c)
+}
+
+// keepLease renews the lease until ctx ends, and cancels the job if it is lost.
+func (s *Service) keepLease(ctx context.Context, c *claim, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(s.LeaseTTL / 4)
+	defer tick.Stop()
+	held := time.Now() // the lease runs on the wall clock, whatever s.Now says
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		at := time.Now()
+		err := s.jobs.Renew(ctx, c.name, c.owner, s.LeaseTTL)
+		switch {
+		case err == nil:
+			held = at
+		case ctx.Err() != nil:
+			return
+		case errs.Is(err, errs.Conflict), time.Since(held) > s.LeaseTTL:
+			cancel(errLeaseLost)
+			return
+		default:
+			s.Log.ErrorContext(ctx, "the lease of a training job can't be renewed", "job", c.name, "error", err)
+		}
+	}
+}
+
+// update changes the job's record, if this process still holds it.
+func (s *Service) update(ctx context.Context, c *claim, fn func(*Job) error) error {
+	r, err := s.jobs.UpdateLeased(ctx, c.name, c.owner, func(r *store.Record[Job]) error {
+		if err := fn(&r.Doc); err != nil {
+			return err
+		}
+		r.Status = r.Doc.TrainingJobStatus
+		if r.Doc.Done() {
+			r.Due = time.Time{}
+		}
+		return nil
+	})
+	if errs.Is(err, errs.Conflict) {
+		return errLeaseLost
+	} else if err == nil {
+		c.job = jobOf(r)
+	}
+	return err
+}
+
+// proceed is update for a job that is not to stop.
+func (s *Service) proceed(ctx context.Context, c *claim, fn func(*Job)) error {
+	return s.update(ctx, c, func(job *Job) error {
+		if job.TrainingJobStatus == Stopping {
+			return errStopped
+		}
+		fn(job)
+		return nil
+	})
+}
+
+// release gives the job back for another Run. It was ended in order, so it
+// doesn't count as an attempt.
+func (s *Service) release(ctx context.Context, c *claim) {
+	err := s.update(ctx, c, func(job *Job) error {
+		if job.Worker != "" {
+			job.Worker, job.Attempts = "", job.Attempts-1
+		}
+		return nil
+	})
+	if err == nil {
+		err = s.jobs.Release(ctx, c.name, c.owner)
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "a training job can't be given back; it starts over when its lease ends", "job", c.name, "error", err)
+	}
+}
+
+// finish writes down the end of a job. While that fails it tries again, as long
+// as the lease lasts; then the job starts over.
+func (s *Service) finish(ctx context.Context, c *claim, cause error, result *outcome) {
+	if errors.Is(cause, errLeaseLost) {
+		return
+	}
+	if cause != nil && !errors.Is(cause, errStopped) && !errors.Is(cause, errMaxRuntime) {
+		s.Log.WarnContext(ctx, "training job failed", "job", c.name, "error", fullChain(cause))
+	}
+	end := func(job *Job) error {
+		now := s.Now()
+		switch {
+		case cause == nil && job.TrainingJobStatus != Stopping:
+			job.end(Completed, Completed, "Training job completed", now)
+		case cause == nil, errors.Is(cause, errStopped):
+			job.end(Stopped, Stopped, "Training job stopped", now)
+		case errors.Is(cause, errMaxRuntime):
+			job.end(Stopped, MaxRuntimeExceeded, "Training job runtime exceeded MaxRuntimeInSeconds", now)
+		default:
+			job.FailureReason = failureReason(cause)
+			job.end(Failed, Failed, job.FailureReason, now)
+		}
+		if result != nil {
+			job.S3ModelArtifacts = result.artifacts
+			job.FinalMetricDataList = result.metrics
+		}
+		return nil
+	}
+	deadline := time.Now().Add(s.LeaseTTL)
+	for pause := 50 * time.Millisecond; ; pause *= 2 {
+		err := s.update(ctx, c, end)
+		if err == nil {
+			s.Finished(c.job.TrainingJobStatus, c.job.TrainingEndTime.Sub(c.job.TrainingStartTime))
+			return
+		}
+		if errors.Is(err, errLeaseLost) || errs.Is(err, errs.NotFound) {
+			return
+		}
+		s.Log.ErrorContext(ctx, "the end of a training job can't be recorded", "job", c.name, "error", err)
+		if time.Now().Add(pause).After(deadline) {
+			return
+		}
+		time.Sleep(pause)
+	}
+}
+
+// fullChain shows the cause that a failure keeps from its owner.
+func fullChain(err error) string {
+	text := err.Error()
+	if f, ok := errors.AsType[*failure](err); ok && f.cause != nil {
+		text += ": " + f.cause.Error()
+	}
+	return text
+}
