@@ -30,6 +30,11 @@ type Config struct {
 	Now       func() time.Time // nil: time.Now
 	MaxSkew   time.Duration    // zero: DefaultMaxSkew
 	MaxBody   int64            // bytes; zero: DefaultMaxBody
+
+	// BucketOfHost returns the bucket that a Host header names, "" if none. It
+	// must be the S3 handler's own rule, since Version 2 signatures cover the
+	// bucket and not the host. nil: Version 2 is refused.
+	BucketOfHost func(host string) string
 }
 
 // Service knows the principals of one account. It is safe for concurrent use.

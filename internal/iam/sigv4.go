@@ -1,0 +1,372 @@
+package iam
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+const (
+	stampLayout = "20060102T150405Z"
+	terminator  = "aws4_request"
+
+	maxSignedHeaders = 100
+	maxExpires       = 7 * 24 * 60 * 60 // seconds
+)
+
+// signature is what a Version 4 signature says of itself.
+type signature struct {
+	form                         form
+	keyID, date, region, service string // of the credential
+	scope                        string // date/region/service/aws4_request
+	headers                      []string
+	hex                          string
+	stamp                        string // time of signing as in the string to sign
+	at                           time.Time
+	expires                      time.Duration // of a presigned request
+}
+
+// verifyV4 follows "Create a signed AWS API request" of the IAM user guide: a
+// canonical request, its hash in a string to sign, and an HMAC of that with a
+// key derived from secret, date, region and service.
+func (s *Service) verifyV4(r *http.Request, in form) (Result, error) {
+	var sig signature
+	var err error
+	if in == v4Header {
+		sig, err = parseAuthorization(r)
+	} else {
+		sig, err = parsePresigned(r)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	cred, err := s.credential(r, sig.keyID)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.checkTime(&sig); err != nil {
+		return Result{}, err
+	}
+	if err := s.checkScope(&sig); err != nil {
+		return Result{}, err
+	}
+	if err := checkCovered(r, sig.headers); err != nil {
+		return Result{}, err
+	}
+	body, err := s.payload(r, &sig)
+	if err != nil {
+		return Result{}, err
+	}
+	key := s.keys.get(cred.key, &sig)
+	if err := checkSignature(r, &sig, key, body.hash); err != nil {
+		return Result{}, err
+	}
+	res := Result{Principal: cred.principal, Service: sig.service, Region: sig.region, Presigned: in == v4Query}
+	if body.chunked {
+		res.Chunks = &ChunkVerifier{key: key, stamp: sig.stamp, scope: sig.scope, previous: sig.hex}
+	}
+	if err := body.check(r); err != nil {
+		return Result{}, err
+	}
+	if in == v4Query && sig.service == "s3" {
+		err = unhoist(r)
+	}
+	return res, err
+}
+
+// parseAuthorization reads "AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…".
+func parseAuthorization(r *http.Request) (signature, error) {
+	sig := signature{form: v4Header}
+	credential, names, stamp := "", "", ""
+	rest := strings.TrimPrefix(r.Header["Authorization"][0], algorithm)
+	for rest != "" {
+		var part string
+		part, rest, _ = strings.Cut(rest, ",")
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		var field *string
+		switch name {
+		case "Credential":
+			field = &credential
+		case "SignedHeaders":
+			field = &names
+		case "Signature":
+			field = &sig.hex
+		}
+		if field == nil || *field != "" {
+			return sig, incomplete("The Authorization header must have Credential, SignedHeaders and Signature, once each; got %q.", clip(part))
+		}
+		*field = value
+	}
+	missing := ""
+	for _, f := range []struct{ name, value string }{{"Credential", credential}, {"Signature", sig.hex}, {"SignedHeaders", names}} {
+		if f.value == "" {
+			missing += "Authorization header requires '" + f.name + "' parameter. "
+		}
+	}
+	if missing != "" {
+		return sig, incomplete("%s", missing[:len(missing)-1])
+	}
+	stamp, err := headerStamp(r)
+	if err != nil {
+		return sig, err
+	}
+	return sig, sig.set(credential, names, stamp, incomplete)
+}
+
+func incomplete(format string, args ...any) error {
+	return unauthenticated(CodeIncomplete, format, args...)
+}
+
+// headerStamp is the time of signing from X-Amz-Date or, without it, Date.
+func headerStamp(r *http.Request) (string, error) {
+	if v := r.Header["X-Amz-Date"]; len(v) == 1 {
+		return v[0], nil
+	} else if len(v) > 1 {
+		return "", incomplete("The header X-Amz-Date is given %d times.", len(v))
+	}
+	date := r.Header.Get("Date")
+	if date == "" {
+		return "", incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+	}
+	if t, err := http.ParseTime(date); err == nil {
+		return t.UTC().Format(stampLayout), nil
+	}
+	return date, nil
+}
+
+// parsePresigned reads the X-Amz- parameters of a presigned URL.
+func parsePresigned(r *http.Request) (signature, error) {
+	sig := signature{form: v4Query}
+	var algo, credential, names, stamp, expires string
+	for _, p := range []struct {
+		name  string
+		value *string
+	}{{"X-Amz-Algorithm", &algo}, {"X-Amz-Credential", &credential}, {"X-Amz-Signature", &sig.hex},
+		{"X-Amz-Date", &stamp}, {"X-Amz-SignedHeaders", &names}, {"X-Amz-Expires", &expires}} {
+		value, count := queryParam(r.URL.RawQuery, p.name)
+		if count != 1 || value == "" {
+			return sig, badQuery("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, " +
+				"X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters, once each.")
+		}
+		*p.value = value
+	}
+	if algo != algorithm {
+		return sig, badQuery("X-Amz-Algorithm only supports \"%s\"", algorithm)
+	}
+	n, err := strconv.ParseInt(expires, 10, 64)
+	switch {
+	case err != nil:
+		return sig, badQuery("X-Amz-Expires should be a number")
+	case n < 1:
+		return sig, badQuery("X-Amz-Expires must be at least 1 second")
+	case n > maxExpires:
+		return sig, badQuery("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than %d seconds", maxExpires)
+	}
+	sig.expires = time.Duration(n) * time.Second
+	return sig, sig.set(credential, names, stamp, badQuery)
+}
+
+// set takes apart and checks what both forms have.
+func (sig *signature) set(credential, names, stamp string, fail func(string, ...any) error) error {
+	parts := strings.Split(credential, "/")
+	if len(parts) != 5 {
+		return fail("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got %q", clip(credential))
+	}
+	sig.keyID, sig.date, sig.region, sig.service = parts[0], parts[1], parts[2], parts[3]
+	sig.scope = credential[len(sig.keyID)+1:]
+	if parts[4] != terminator {
+		return scopeError("terminator", parts[4], terminator, "Credential should be scoped with a valid terminator: '%s'.", terminator)
+	}
+	at, err := time.Parse(stampLayout, stamp)
+	if err != nil || len(stamp) != len(stampLayout) {
+		return fail("The date of the signature must be in the ISO 8601 basic format YYYYMMDD'T'HHMMSS'Z', got %q", clip(stamp))
+	}
+	sig.at, sig.stamp = at, stamp
+	if sig.date != stamp[:8] {
+		return scopeError("date", sig.date, stamp[:8],
+			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.", clip(sig.date), stamp[:8], stamp)
+	}
+	if strings.Count(names, ";") >= maxSignedHeaders {
+		return fail("SignedHeaders has more than %d names", maxSignedHeaders)
+	}
+	sig.headers = strings.Split(names, ";")
+	for i, name := range sig.headers {
+		if !isHeaderName(name) || slices.Contains(sig.headers[:i], name) {
+			return fail("SignedHeaders must be lower-case header names, once each, separated by ';', got %q", clip(names))
+		}
+	}
+	return nil
+}
+
+func isHeaderName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-_.!#$%&'*+^`|~", c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// credential finds an access key. A session token is refused: keys that need
+// one are not issued yet, and a stale one in a client's environment is a
+// frequent mistake that would otherwise look like success.
+func (s *Service) credential(r *http.Request, id string) (*credential, error) {
+	if subtle.ConstantTimeCompare([]byte(id), []byte(s.root.key.ID)) != 1 {
+		return nil, unauthenticated(CodeUnknownKey, "The AWS Access Key Id you provided does not exist in our records.")
+	}
+	if r.Header.Get("X-Amz-Security-Token") != "" || hasParam(r.URL.RawQuery, "X-Amz-Security-Token") || hasParam(r.URL.RawQuery, "x-amz-security-token") {
+		return nil, unauthenticated(CodeBadToken, "The provided token is malformed or otherwise invalid.")
+	}
+	return &s.root, nil
+}
+
+func (s *Service) checkTime(sig *signature) error {
+	now, skew := s.cfg.Now().UTC(), s.cfg.MaxSkew
+	minutes := strconv.FormatFloat(skew.Minutes(), 'f', -1, 64)
+	if sig.form == v4Query {
+		if now.After(sig.at.Add(sig.expires)) {
+			return unauthenticated(CodeExpired, "Request has expired")
+		}
+		if sig.at.After(now.Add(skew)) {
+			return unauthenticated(CodeExpired, "Request is not valid yet")
+		}
+		return nil
+	}
+	switch early, late := now.Add(-skew), now.Add(skew); {
+	case sig.at.Before(early):
+		return unauthenticated(CodeSkew, "Signature expired: %s is now earlier than %s (%s - %s min.)",
+			sig.stamp, early.Format(stampLayout), now.Format(stampLayout), minutes)
+	case sig.at.After(late):
+		return unauthenticated(CodeSkew, "Signature not yet current: %s is still later than %s (%s + %s min.)",
+			sig.stamp, late.Format(stampLayout), now.Format(stampLayout), minutes)
+	}
+	return nil
+}
+
+// checkScope wants the server's region. IAM and STS are also signed for
+// us-east-1 wherever they are, since AWS has global endpoints for them.
+func (s *Service) checkScope(sig *signature) error {
+	global := (sig.service == "iam" || sig.service == "sts") && sig.region == "us-east-1"
+	if sig.region != s.cfg.Region && !global {
+		return scopeError("region", sig.region, s.cfg.Region, "Credential should be scoped to a valid region, not '%s'; this server's region is '%s'.",
+			clip(sig.region), s.cfg.Region)
+	}
+	if sig.service == "" {
+		return scopeError("service", "", "a service", "Credential should be scoped to a service.")
+	}
+	return nil
+}
+
+func scopeError(part, got, want, format string, args ...any) error {
+	return errs.Wrap(&ScopeError{Part: part, Got: clip(got), Want: want}, errs.Unauthenticated, CodeScope, format, args...)
+}
+
+// checkCovered wants host and every x-amz- header of the request to be signed:
+// what is not signed could have been added or changed by anyone on the way.
+func checkCovered(r *http.Request, signed []string) error {
+	if !slices.Contains(signed, "host") {
+		return unauthenticated(CodeUnsignedHeaders, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+	}
+	for name := range r.Header {
+		if len(name) > 6 && strings.EqualFold(name[:6], "X-Amz-") &&
+			!slices.ContainsFunc(signed, func(s string) bool { return strings.EqualFold(s, name) }) {
+			return unauthenticated(CodeUnsignedHeaders, "There were headers present in the request which were not signed: %s", clip(strings.ToLower(name)))
+		}
+	}
+	return nil
+}
+
+func checkSignature(r *http.Request, sig *signature, key []byte, payloadHash string) error {
+	b := getBuffer()
+	defer putBuffer(b)
+	for attempt := 0; ; attempt++ {
+		path, more := canonicalPath(r, sig.service, attempt)
+		var err error
+		if b.canonical, err = appendCanonical(b.canonical[:0], r, sig, path, payloadHash); err != nil {
+			return err
+		}
+		sum := sha256.Sum256(b.canonical)
+		b.toSign = append(b.toSign[:0], algorithm+"\n"...)
+		b.toSign = append(b.toSign, sig.stamp...)
+		b.toSign = append(b.toSign, '\n')
+		b.toSign = append(b.toSign, sig.scope...)
+		b.toSign = append(b.toSign, '\n')
+		b.toSign = hex.AppendEncode(b.toSign, sum[:])
+		if matches(key, b.toSign, sig.hex) {
+			return nil
+		}
+		if !more {
+			cause := &MismatchError{AccessKeyID: sig.keyID, SignatureProvided: clip(sig.hex), StringToSign: string(b.toSign), CanonicalRequest: string(b.canonical)}
+			return errs.Wrap(cause, errs.Unauthenticated, CodeMismatch, "The request signature we calculated does not match the signature you provided.")
+		}
+	}
+}
+
+// matches compares in constant time. Only lower-case hex is a signature.
+func matches(key, toSign []byte, provided string) bool {
+	var want [2 * sha256.Size]byte
+	hex.Encode(want[:], mac(key, toSign))
+	return subtle.ConstantTimeCompare(want[:], []byte(provided)) == 1
+}
+
+func mac(key, data []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(data)
+	return h.Sum(nil)
+}
+
+// signingKeys remembers derived keys: four HMACs saved on each request. What it
+// is keyed by has been checked, so there are few.
+type signingKeys struct {
+	mu   sync.RWMutex
+	keys map[signingScope][]byte
+}
+
+type signingScope struct{ keyID, date, region, service string }
+
+const maxSigningKeys = 1024
+
+func (c *signingKeys) get(key Key, sig *signature) []byte {
+	scope := signingScope{key.ID, sig.date, sig.region, sig.service}
+	c.mu.RLock()
+	derived := c.keys[scope]
+	c.mu.RUnlock()
+	if derived != nil {
+		return derived
+	}
+	derived = mac([]byte("AWS4"+key.Secret), []byte(sig.date))
+	for _, part := range []string{sig.region, sig.service, terminator} {
+		derived = mac(derived, []byte(part))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keys == nil || len(c.keys) >= maxSigningKeys {
+		c.keys = make(map[signingScope][]byte)
+	}
+	// The strings are parts of the request's header; the map must not keep that alive.
+	scope = signingScope{key.ID, strings.Clone(sig.date), strings.Clone(sig.region), strings.Clone(sig.service)}
+	c.keys[scope] = derived
+	return derived
+}
+
+// clip bounds text of the request that an error repeats.
+func clip(s string) string {
+	if len(s) > 120 {
+		return s[:120] + "…"
+	}
+	return s
+}
