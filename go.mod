@@ -2,6 +2,9 @@ module github.com/heliograph/heliograph
 
 go 1.26.0
 
+// The page's npm packages hold Go files of their own.
+ignore ./web/node_modules
+
 require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
 	github.com/VividCortex/ewma v1.2.0 // indirect
