@@ -1,0 +1,190 @@
+// Package runtime speaks the SageMaker Runtime API, REST-JSON under /endpoints/,
+// over the service that answers invocations.
+//
+// It guarantees that bodies over the limit are refused before they are read, that
+// an option it does not offer is refused and never ignored, and that every answer
+// names the variant that gave it.
+package runtime
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/heliograph/heliograph/internal/awsapi/wire"
+	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/serving"
+)
+
+// MaxBody bounds what anything in front of the handler should read of a body, in
+// bytes. It is a little above the runtime's own limit, so that slightly larger
+// bodies get the runtime's own error.
+const MaxBody = serving.MaxBody + 1<<20
+
+// Invoker answers invocations; *serving.Service is one.
+type Invoker interface {
+	Invoke(ctx context.Context, in serving.InvokeInput) (serving.InvokeOutput, error)
+}
+
+// New returns the handler of POST /endpoints/{name}/invocations. Requests come to
+// it authenticated.
+func New(to Invoker, opt wire.Options) http.Handler {
+	log := opt.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	return &handler{to, log}
+}
+
+type handler struct {
+	to  Invoker
+	log *slog.Logger
+}
+
+const prefix = "X-Amzn-Sagemaker-"
+
+// notOffered are headers that would change what is answered.
+var notOffered = []struct{ header, why string }{
+	{prefix + "Target-Model", "The endpoint serves one model per variant: multi-model endpoints are not offered. Name a variant with TargetVariant."},
+	{prefix + "Target-Container-Hostname", "The endpoint has one container per variant: TargetContainerHostname cannot be chosen."},
+	{prefix + "Inference-Component", "Inference components are not offered. Name a variant with TargetVariant."},
+	{prefix + "Session-Id", "Stateful sessions are not offered."},
+	{prefix + "Enable-Explanations", "Explanations are not offered: the endpoint has no ExplainerConfig."},
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, err := endpointOf(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	wire.SetOperation(r.Context(), "InvokeEndpoint")
+	for _, n := range notOffered {
+		if r.Header.Get(n.header) != "" {
+			h.fail(w, r, invalid("%s", n.why))
+			return
+		}
+	}
+	body, err := readBody(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	out, err := h.to.Invoke(r.Context(), serving.InvokeInput{
+		Endpoint:    name,
+		Variant:     r.Header.Get(prefix + "Target-Variant"),
+		ContentType: r.Header.Get("Content-Type"),
+		Accept:      r.Header.Get("Accept"),
+		Body:        body,
+	})
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", out.ContentType)
+	header.Set("X-Amzn-Invoked-Production-Variant", out.Variant)
+	header.Set("Content-Length", strconv.Itoa(len(out.Body)))
+	w.Write(out.Body)
+}
+
+// endpointOf reads the endpoint's name from the path, if the operation is offered.
+func endpointOf(r *http.Request) (string, error) {
+	rest, ok := strings.CutPrefix(r.URL.Path, "/endpoints/")
+	name, operation, _ := strings.Cut(rest, "/")
+	switch {
+	case !ok:
+	case operation == "invocations" && r.Method == http.MethodPost:
+		return name, nil
+	case operation == "invocations":
+		return "", errs.New(errs.Unsupported, "UnknownOperationException", "Endpoints are invoked with POST.")
+	case operation == "async-invocations":
+		return "", invalid("Asynchronous inference is not offered yet: endpoint %q has no AsyncInferenceConfig. Use InvokeEndpoint.", name)
+	case operation == "invocations-response-stream", operation == "invocations-bidirectional-stream":
+		return "", invalid("Streamed answers are not offered: the model of endpoint %q answers at once. Use InvokeEndpoint.", name)
+	}
+	return "", errs.New(errs.Unsupported, "UnknownOperationException", "There is no such operation. Endpoints are invoked with POST /endpoints/{name}/invocations.")
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > serving.MaxBody {
+		return nil, tooLarge()
+	}
+	if r.ContentLength < 0 {
+		body, err := io.ReadAll(io.LimitReader(r.Body, serving.MaxBody+1))
+		if len(body) > serving.MaxBody {
+			return nil, tooLarge()
+		}
+		return body, broken(err)
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, broken(err)
+}
+
+func tooLarge() error {
+	return errs.New(errs.TooLarge, "ValidationError",
+		"1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less than or equal to %d", serving.MaxBody)
+}
+
+// broken words an unfinished body; errors of those in front stay as they are.
+func broken(err error) error {
+	if _, ok := errors.AsType[*errs.Error](err); ok || err == nil {
+		return err
+	}
+	return errs.Wrap(err, errs.Invalid, "ValidationError", "The request body ended before it was complete.")
+}
+
+func invalid(format string, args ...any) error {
+	return errs.New(errs.Invalid, "ValidationError", format, args...)
+}
+
+// modelErrorBody is what clients of the runtime read of a refusal by the model.
+type modelErrorBody struct {
+	ErrorCode          string
+	LogStreamArn       string
+	Message            string
+	OriginalMessage    string
+	OriginalStatusCode int
+}
+
+type errorBody struct{ Message string }
+
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if e, ok := errors.AsType[*serving.ModelError](err); ok {
+		wire.WriteRESTJSONError(w, r, "ModelError", http.StatusFailedDependency, modelErrorBody{
+			ErrorCode:          e.ErrorCode,
+			LogStreamArn:       e.LogStreamArn,
+			Message:            e.Fault.Message,
+			OriginalMessage:    e.OriginalMessage,
+			OriginalStatusCode: e.OriginalStatusCode,
+		})
+		return
+	}
+	code, status := wire.DefaultCode(errs.KindOf(err))
+	switch errs.KindOf(err) {
+	case errs.Invalid:
+		code = "ValidationError"
+	case errs.Unauthenticated, errs.Denied:
+		status = http.StatusForbidden
+	case errs.Throttled:
+		status = http.StatusTooManyRequests
+	case errs.Internal:
+		if r.Context().Err() != nil { // the client is gone; nobody reads this
+			code, status = "ServiceUnavailable", http.StatusServiceUnavailable
+			break
+		}
+		h.log.ErrorContext(r.Context(), "request failed", "operation", "InvokeEndpoint", "request_id", wire.RequestID(r.Context()), "error", err)
+	}
+	if c := errs.CodeOf(err); c != "" {
+		code = c
+	}
+	if code == "ModelNotReadyException" {
+		status = http.StatusTooManyRequests
+	}
+	wire.WriteRESTJSONError(w, r, code, status, errorBody{errs.MessageOf(err)})
+}

@@ -1,0 +1,42 @@
+// Package sagemaker speaks the SageMaker control API, AWS JSON 1.1 under the
+// target SageMaker, over the services of training and serving.
+//
+// It decodes, calls and encodes; authorisation, rules and records are the
+// services'. Members that a service has no use for come back as they were sent.
+package sagemaker
+
+import (
+	"maps"
+	"net/http"
+
+	"github.com/heliograph/heliograph/internal/awsapi/wire"
+	"github.com/heliograph/heliograph/internal/serving"
+	"github.com/heliograph/heliograph/internal/training"
+)
+
+// New returns the handler of every operation that is offered.
+func New(t *training.Service, s *serving.Service, opt wire.Options) http.Handler {
+	ops := map[string]wire.Operation{}
+	maps.Copy(ops, trainingOps(t))
+	maps.Copy(ops, servingOps(s))
+	return wire.NewJSON("SageMaker", "1.1", ops, opt)
+}
+
+// servingOps are the operations on models, endpoint configs and endpoints.
+func servingOps(s *serving.Service) map[string]wire.Operation {
+	models, configs, endpoints := modelAPI{s}, configAPI{s}, endpointAPI{s}
+	return map[string]wire.Operation{
+		"CreateModel":            wire.Op(models.create),
+		"DescribeModel":          wire.Op(models.describe),
+		"ListModels":             wire.Op(models.list),
+		"DeleteModel":            wire.Op(models.delete),
+		"CreateEndpointConfig":   wire.Op(configs.create),
+		"DescribeEndpointConfig": wire.Op(configs.describe),
+		"ListEndpointConfigs":    wire.Op(configs.list),
+		"DeleteEndpointConfig":   wire.Op(configs.delete),
+		"CreateEndpoint":         wire.Op(endpoints.create),
+		"DescribeEndpoint":       wire.Op(endpoints.describe),
+		"ListEndpoints":          wire.Op(endpoints.list),
+		"DeleteEndpoint":         wire.Op(endpoints.delete),
+	}
+}

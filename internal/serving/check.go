@@ -1,0 +1,125 @@
+package serving
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+// constraints collects the members of a request that break a rule of the
+// service model, in AWS's words.
+type constraints struct{ broken []string }
+
+func (c *constraints) add(value any, member, rule string) {
+	shown := "null"
+	if value != nil {
+		text := fmt.Sprint(value)
+		if len(text) > 300 {
+			text = text[:300] + "..."
+		}
+		shown = "'" + text + "'"
+	}
+	c.broken = append(c.broken, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, member, rule))
+}
+
+func (c *constraints) err() error {
+	switch n := len(c.broken); n {
+	case 0:
+		return nil
+	case 1:
+		return errs.Invalidf("1 validation error detected: %s", c.broken[0])
+	default:
+		return errs.Invalidf("%d validation errors detected: %s", n, strings.Join(c.broken, "; "))
+	}
+}
+
+// A pattern is a rule for a text: its length and a regular expression, which
+// must match the whole text.
+type pattern struct {
+	max  int
+	text string
+	re   *regexp.Regexp
+}
+
+func newPattern(max int, text string) pattern {
+	return pattern{max, text, regexp.MustCompile(`^(?:` + text + `)$`)}
+}
+
+var (
+	// The names of endpoints, endpoint configs and variants.
+	namePattern  = newPattern(63, `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`)
+	modelPattern = newPattern(63, `[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?`)
+	rolePattern  = newPattern(2048, `arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`)
+	imagePattern = newPattern(255, `[\S]+`)
+	urlPattern   = newPattern(1024, `(https|s3)://([^/]+)/?(.*)`)
+	envPattern   = newPattern(1024, `[a-zA-Z_][a-zA-Z0-9_]*`)
+	hostPattern  = newPattern(63, `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`)
+)
+
+// match checks value, which may not be empty, against p.
+func (c *constraints) match(value, member string, p pattern) {
+	switch {
+	case value == "":
+		c.add(nil, member, "Member must not be null")
+	case len(value) > p.max:
+		c.add(value, member, fmt.Sprintf("Member must have length less than or equal to %d", p.max))
+	case !p.re.MatchString(value):
+		c.add(value, member, "Member must satisfy regular expression pattern: "+p.text)
+	}
+}
+
+// matchOptional is match for a member that may be left out.
+func (c *constraints) matchOptional(value, member string, p pattern) {
+	if value != "" {
+		c.match(value, member, p)
+	}
+}
+
+// between checks a number that was given.
+func between[T int | float64](c *constraints, value *T, member string, low, high T) {
+	switch {
+	case value == nil:
+	case !(*value >= low): // also what is not a number
+		c.add(*value, member, fmt.Sprintf("Member must have value greater than or equal to %v", low))
+	case *value > high:
+		c.add(*value, member, fmt.Sprintf("Member must have value less than or equal to %v", high))
+	}
+}
+
+func oneOf(c *constraints, value, member string, values ...string) {
+	for _, v := range values {
+		if value == v {
+			return
+		}
+	}
+	c.add(value, member, "Member must satisfy enum value set: ["+strings.Join(values, ", ")+"]")
+}
+
+// Tag is a name and a value that the user attached to a resource.
+type Tag struct {
+	Key   string
+	Value string
+}
+
+func (c *constraints) tags(tags []Tag) {
+	if len(tags) > 50 {
+		c.add(len(tags), "tags", "Member must have length less than or equal to 50")
+		return
+	}
+	seen := map[string]bool{}
+	for i, t := range tags {
+		switch member := fmt.Sprintf("tags.%d.member.", i+1); {
+		case t.Key == "":
+			c.add(t.Key, member+"key", "Member must have length greater than or equal to 1")
+		case len(t.Key) > 128:
+			c.add(t.Key, member+"key", "Member must have length less than or equal to 128")
+		case len(t.Value) > 256:
+			c.add(t.Value, member+"value", "Member must have length less than or equal to 256")
+		case seen[t.Key]:
+			c.add(t.Key, member+"key", "Member must not appear twice")
+		}
+		seen[t.Key] = true
+	}
+}

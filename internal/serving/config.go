@@ -1,0 +1,215 @@
+package serving
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/store"
+)
+
+// EndpointConfig says which models an endpoint serves and how the traffic is
+// shared among them. Members carry the names of the SageMaker API; those that
+// this server has no use for are kept as they were sent and given back.
+type EndpointConfig struct {
+	EndpointConfigName       string
+	ProductionVariants       []ProductionVariant
+	ShadowProductionVariants []ProductionVariant `json:",omitempty"`
+	DataCaptureConfig        json.RawMessage     `json:",omitempty"`
+	AsyncInferenceConfig     json.RawMessage     `json:",omitempty"`
+	ExplainerConfig          json.RawMessage     `json:",omitempty"`
+	MetricsConfig            json.RawMessage     `json:",omitempty"`
+	KmsKeyId                 string              `json:",omitempty"`
+	ExecutionRoleArn         string              `json:",omitempty"`
+	VpcConfig                json.RawMessage     `json:",omitempty"`
+	EnableNetworkIsolation   bool                `json:",omitempty"`
+	Tags                     []Tag               `json:",omitempty"`
+
+	ARN     string    `json:"-"` // filled in by the service
+	Created time.Time `json:"-"`
+}
+
+// ProductionVariant is one model behind an endpoint and its share of the traffic.
+type ProductionVariant struct {
+	VariantName                                 string
+	ModelName                                   string            `json:",omitempty"`
+	InitialInstanceCount                        *int              `json:",omitempty"`
+	InstanceType                                string            `json:",omitempty"`
+	InitialVariantWeight                        *float64          `json:",omitempty"` // default 1
+	ServerlessConfig                            *ServerlessConfig `json:",omitempty"`
+	AcceleratorType                             string            `json:",omitempty"`
+	CoreDumpConfig                              json.RawMessage   `json:",omitempty"`
+	VolumeSizeInGB                              *int              `json:",omitempty"`
+	ModelDataDownloadTimeoutInSeconds           *int              `json:",omitempty"`
+	ContainerStartupHealthCheckTimeoutInSeconds *int              `json:",omitempty"`
+	VariantInstanceProvisionTimeoutInSeconds    *int              `json:",omitempty"`
+	EnableSSMAccess                             *bool             `json:",omitempty"`
+	ManagedInstanceScaling                      json.RawMessage   `json:",omitempty"`
+	RoutingConfig                               json.RawMessage   `json:",omitempty"`
+	InstancePools                               json.RawMessage   `json:",omitempty"`
+	InferenceAmiVersion                         string            `json:",omitempty"`
+	CapacityReservationConfig                   json.RawMessage   `json:",omitempty"`
+}
+
+// ServerlessConfig limits a variant by concurrent invocations, not instances.
+// The memory size is kept and not enforced.
+type ServerlessConfig struct {
+	MemorySizeInMB         *int `json:",omitempty"`
+	MaxConcurrency         *int `json:",omitempty"`
+	ProvisionedConcurrency *int `json:",omitempty"`
+}
+
+func (v *ProductionVariant) weight() float64 {
+	if v.InitialVariantWeight == nil {
+		return 1
+	}
+	return *v.InitialVariantWeight
+}
+
+// CreateEndpointConfig records an endpoint config; its models must exist.
+func (s *Service) CreateEndpointConfig(ctx context.Context, e EndpointConfig) (EndpointConfig, error) {
+	if err := s.opt.Auth.Authorize(ctx, "sagemaker:CreateEndpointConfig", s.arn("endpoint-config", e.EndpointConfigName)); err != nil {
+		return e, err
+	}
+	if err := e.check(); err != nil {
+		return e, err
+	}
+	var r store.Record[EndpointConfig]
+	err := s.opt.DB.Tx(ctx, func(ctx context.Context) (err error) {
+		for _, v := range e.ProductionVariants {
+			if _, err := s.models.Get(ctx, v.ModelName); err != nil {
+				return s.missing(err, "model", "model", v.ModelName)
+			}
+		}
+		r, err = s.configs.Create(ctx, store.Record[EndpointConfig]{Name: e.EndpointConfigName, Doc: e})
+		return err
+	})
+	if errs.Is(err, errs.Conflict) {
+		return e, errs.Wrap(err, errs.Invalid, "", "Cannot create already existing endpoint configuration %q.", s.arn("endpoint-config", e.EndpointConfigName))
+	}
+	return s.config(r), err
+}
+
+// DescribeEndpointConfig returns an endpoint config as it was created.
+func (s *Service) DescribeEndpointConfig(ctx context.Context, name string) (EndpointConfig, error) {
+	err := s.authorizeName(ctx, "sagemaker:DescribeEndpointConfig", "endpoint-config", name, "endpointConfigName", namePattern)
+	if err != nil {
+		return EndpointConfig{}, err
+	}
+	r, err := s.configs.Get(ctx, name)
+	return s.config(r), s.missing(err, "endpoint-config", "endpoint configuration", name)
+}
+
+// ListEndpointConfigs returns a page of endpoint configs and the token of the next page.
+func (s *Service) ListEndpointConfigs(ctx context.Context, q store.Query) ([]EndpointConfig, string, error) {
+	return list(ctx, s, "sagemaker:ListEndpointConfigs", s.configs, q, s.config)
+}
+
+// DeleteEndpointConfig removes an endpoint config. Endpoints made of it go on.
+func (s *Service) DeleteEndpointConfig(ctx context.Context, name string) error {
+	err := s.authorizeName(ctx, "sagemaker:DeleteEndpointConfig", "endpoint-config", name, "endpointConfigName", namePattern)
+	if err != nil {
+		return err
+	}
+	_, err = s.configs.Delete(ctx, name, nil)
+	return s.missing(err, "endpoint-config", "endpoint configuration", name)
+}
+
+func (s *Service) config(r store.Record[EndpointConfig]) EndpointConfig {
+	e := r.Doc
+	e.ARN, e.Created = s.arn("endpoint-config", r.Name), r.Created
+	return e
+}
+
+func (e *EndpointConfig) check() error {
+	var c constraints
+	c.match(e.EndpointConfigName, "endpointConfigName", namePattern)
+	c.matchOptional(e.ExecutionRoleArn, "executionRoleArn", rolePattern)
+	c.tags(e.Tags)
+	switch n := len(e.ProductionVariants); {
+	case n == 0:
+		c.add("[]", "productionVariants", "Member must have length greater than or equal to 1")
+	case n > 10:
+		c.add(n, "productionVariants", "Member must have length less than or equal to 10")
+	default:
+		for i := range e.ProductionVariants {
+			e.ProductionVariants[i].check(&c, fmt.Sprintf("productionVariants.%d.member", i+1))
+		}
+	}
+	if err := c.err(); err != nil {
+		return err
+	}
+	return e.offered()
+}
+
+func (v *ProductionVariant) check(c *constraints, at string) {
+	c.match(v.VariantName, at+".variantName", namePattern)
+	c.matchOptional(v.ModelName, at+".modelName", modelPattern)
+	between(c, v.InitialInstanceCount, at+".initialInstanceCount", 0, 1<<30)
+	between(c, v.InitialVariantWeight, at+".initialVariantWeight", 0, 1e9)
+	between(c, v.VolumeSizeInGB, at+".volumeSizeInGB", 1, 512)
+	between(c, v.ModelDataDownloadTimeoutInSeconds, at+".modelDataDownloadTimeoutInSeconds", 60, 3600)
+	between(c, v.ContainerStartupHealthCheckTimeoutInSeconds, at+".containerStartupHealthCheckTimeoutInSeconds", 60, 3600)
+	if v.InstanceType != "" && !strings.HasPrefix(v.InstanceType, "ml.") {
+		c.add(v.InstanceType, at+".instanceType", "Member must satisfy enum value set: [ml.*]")
+	}
+	if k := v.ServerlessConfig; k != nil {
+		between(c, k.MemorySizeInMB, at+".serverlessConfig.memorySizeInMB", 1024, 6144)
+		between(c, k.MaxConcurrency, at+".serverlessConfig.maxConcurrency", 1, 200)
+		between(c, k.ProvisionedConcurrency, at+".serverlessConfig.provisionedConcurrency", 1, 200)
+		if k.MemorySizeInMB == nil {
+			c.add(nil, at+".serverlessConfig.memorySizeInMB", "Member must not be null")
+		} else if *k.MemorySizeInMB%1024 != 0 {
+			c.add(*k.MemorySizeInMB, at+".serverlessConfig.memorySizeInMB", "Member must satisfy enum value set: [1024, 2048, 3072, 4096, 5120, 6144]")
+		}
+		if k.MaxConcurrency == nil {
+			c.add(nil, at+".serverlessConfig.maxConcurrency", "Member must not be null")
+		}
+	}
+}
+
+// offered reports what breaks no rule of a single member: what contradicts
+// itself, and what is valid on SageMaker and not to be had here.
+func (e *EndpointConfig) offered() error {
+	seen, total := map[string]bool{}, 0.0
+	for i := range e.ProductionVariants {
+		v := &e.ProductionVariants[i]
+		name := strings.ToLower(v.VariantName)
+		switch {
+		case seen[name]:
+			return errs.Invalidf("Two production variants are called %q; each needs its own name.", v.VariantName)
+		case v.ModelName == "":
+			return errs.Invalidf("The production variant %q has no ModelName. Inference components are not offered: name a model.", v.VariantName)
+		case v.ServerlessConfig != nil && (v.InstanceType != "" || v.InitialInstanceCount != nil):
+			return errs.Invalidf("The production variant %q has a ServerlessConfig and also an instance type or count; give one or the other.", v.VariantName)
+		case v.ServerlessConfig == nil && (v.InstanceType == "" || v.InitialInstanceCount == nil):
+			return errs.Invalidf("The production variant %q needs InstanceType and InitialInstanceCount, or a ServerlessConfig.", v.VariantName)
+		}
+		seen[name] = true
+		total += v.weight()
+	}
+	switch {
+	case total == 0:
+		return errs.Invalidf("The InitialVariantWeight of every production variant is 0, so that none would get traffic; give at least one a weight.")
+	case len(e.ShadowProductionVariants) > 0:
+		return errs.Invalidf("Shadow production variants are not offered yet; leave ShadowProductionVariants out.")
+	case given(e.AsyncInferenceConfig):
+		return errs.Invalidf("Asynchronous inference is not offered yet; leave AsyncInferenceConfig out.")
+	case given(e.ExplainerConfig):
+		return errs.Invalidf("Explainers are not offered; leave ExplainerConfig out.")
+	case given(e.DataCaptureConfig):
+		var capture struct{ EnableCapture bool }
+		if err := json.Unmarshal(e.DataCaptureConfig, &capture); err != nil {
+			return errs.Wrap(err, errs.Invalid, "SerializationException", "DataCaptureConfig is not an object with EnableCapture true or false.")
+		}
+		if capture.EnableCapture {
+			return errs.Invalidf("Data capture is not offered yet; leave DataCaptureConfig out, or set EnableCapture to false.")
+		}
+	}
+	return nil
+}
+
+func given(member json.RawMessage) bool { return len(member) > 0 && string(member) != "null" }

@@ -1,0 +1,217 @@
+package serving
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+// InvokeInput is a request to an endpoint.
+type InvokeInput struct {
+	Endpoint    string
+	Variant     string // the variant that must answer; "" leaves it to the weights
+	ContentType string // of Body: application/json or application/jsonlines
+	Accept      string // ignored: an answer has the type of its request
+	Body        []byte // not kept, not changed
+}
+
+// InvokeOutput is an endpoint's answer.
+type InvokeOutput struct {
+	ContentType string
+	Variant     string // which answered
+	Body        []byte // the caller's
+}
+
+const (
+	restoreWait = 5 * time.Second // for an endpoint that is being loaded again
+	checkEvery  = 32              // instances between two looks at the clock
+)
+
+// Invoke answers a request with an endpoint's model. Its errors have the codes
+// of the SageMaker runtime: ValidationError (no such endpoint or variant, or not
+// in service), ModelNotReadyException, ThrottlingException (a serverless
+// variant's limit), ServiceUnavailable (too many requests at once); a request
+// that the model itself refuses is a *ModelError.
+func (s *Service) Invoke(ctx context.Context, in InvokeInput) (InvokeOutput, error) {
+	l := s.table.lookup(in.Endpoint)
+	if l == nil {
+		return InvokeOutput{}, s.absent(ctx, in.Endpoint)
+	}
+	if err := s.opt.Auth.Authorize(ctx, "sagemaker:InvokeEndpoint", l.arn); err != nil {
+		return InvokeOutput{}, err
+	}
+	variants := l.state.Load().variants
+	if variants == nil {
+		var err error
+		if variants, err = s.awaitVariants(ctx, l); err != nil {
+			return InvokeOutput{}, err
+		}
+	}
+	v := variants.pick(in.Variant)
+	if v == nil {
+		return InvokeOutput{}, invalid("Endpoint %s has no variant called %s; it has: %s.", l.name, clip(in.Variant), variants.names())
+	}
+	start := time.Now()
+	body, err := s.invoke(ctx, l, v, in, start)
+	v.meter.observe(err, time.Since(start))
+	if err != nil {
+		return InvokeOutput{}, err
+	}
+	return InvokeOutput{ContentType: in.ContentType, Variant: v.name, Body: body}, nil
+}
+
+// invoke computes an answer when its turn has come.
+func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, start time.Time) (body []byte, err error) {
+	if v.slots != nil {
+		select {
+		case v.slots <- struct{}{}:
+			defer func() { <-v.slots }()
+		default:
+			return nil, errs.New(errs.Throttled, "ThrottlingException",
+				"Rate exceeded: variant %s of endpoint %s answers at most %d requests at once (MaxConcurrency).", v.name, l.name, cap(v.slots))
+		}
+	}
+	if err := s.takeTurn(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-s.slots }()
+	defer func() {
+		if p := recover(); p != nil {
+			s.opt.Log.Error("panic while predicting", "endpoint", l.name, "variant", v.name, "panic", p, "stack", string(debug.Stack()))
+			body, err = nil, errs.New(errs.Internal, "InternalFailure", "The model could not be run; the server's log has the cause.")
+		}
+	}()
+	body, err = s.predict(ctx, v, in, start.Add(s.opt.Timeout))
+	if refusal, ok := err.(*refusal); ok {
+		return nil, s.modelError(l, v, refusal)
+	}
+	return body, err
+}
+
+// takeTurn waits for one of the slots; their number keeps memory and latency
+// bounded when more requests come than can be answered.
+func (s *Service) takeTurn(ctx context.Context) error {
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	if s.waiting.Add(1) > int64(s.opt.Queue) {
+		s.waiting.Add(-1)
+		return errs.New(errs.Unavailable, "ServiceUnavailable", "The server has too many requests waiting; try again.")
+	}
+	defer s.waiting.Add(-1)
+	timer := time.NewTimer(s.opt.Timeout)
+	defer timer.Stop()
+	select {
+	case s.slots <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return errs.New(errs.Unavailable, "ServiceUnavailable", "The server was too busy to answer in %v; try again.", s.opt.Timeout)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// awaitVariants waits a little if the endpoint was in service before the server
+// started again, and says why it cannot answer else.
+func (s *Service) awaitVariants(ctx context.Context, l *live) (*variantSet, error) {
+	if st := l.state.Load(); st.status == InService && st.variants == nil {
+		timer := time.NewTimer(restoreWait)
+		defer timer.Stop()
+		select {
+		case <-l.loaded:
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	switch st := l.state.Load(); {
+	case st.variants != nil:
+		return st.variants, nil
+	case st.status == InService:
+		return nil, errs.New(errs.Unavailable, "ModelNotReadyException", "The model of endpoint %s is being loaded; try again.", l.name)
+	default:
+		return nil, invalid("Endpoint %s of account %s is not in service: its status is %s.", l.name, s.opt.Account, st.status)
+	}
+}
+
+// absent is the answer for an endpoint that is not known.
+func (s *Service) absent(ctx context.Context, name string) error {
+	if err := s.opt.Auth.Authorize(ctx, "sagemaker:InvokeEndpoint", s.arn("endpoint", name)); err != nil {
+		return err
+	}
+	var c constraints
+	c.match(name, "endpointName", namePattern)
+	if err := c.err(); err != nil {
+		return errs.New(errs.Invalid, "ValidationError", "%s", errs.MessageOf(err))
+	}
+	if !s.Ready() { // it may be on record, and just not read from there yet
+		return errs.New(errs.Unavailable, "ModelNotReadyException", "The server is starting; try again.")
+	}
+	return invalid("Endpoint %s of account %s not found.", name, s.opt.Account)
+}
+
+// invalid is a request's own fault, in the runtime's code for it.
+func invalid(format string, args ...any) error {
+	return errs.New(errs.Invalid, "ValidationError", format, args...)
+}
+
+func clip(text string) string {
+	if len(text) > 100 {
+		text = text[:100] + "..."
+	}
+	return strings.ToValidUTF8(text, "?")
+}
+
+// A ModelError is a request that reached the model and was refused there. Its
+// errs kind is Invalid and its code ModelError.
+type ModelError struct {
+	Fault              *errs.Error
+	OriginalStatusCode int    // 400, 413, 415 or 500, what the model's own server would have answered; 0: it took too long
+	OriginalMessage    string // in its words
+	LogStreamArn       string
+	ErrorCode          string // CLIENT_ERROR_FROM_MODEL or INTERNAL_FAILURE_FROM_MODEL
+}
+
+func (e *ModelError) Error() string { return e.Fault.Message }
+
+// Unwrap lets errs see kind, code and message.
+func (e *ModelError) Unwrap() error { return e.Fault }
+
+// A refusal is what the model's own server would answer to a request.
+type refusal struct {
+	status  int
+	message string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+func refuse(status int, format string, args ...any) error {
+	return &refusal{status, fmt.Sprintf(format, args...)}
+}
+
+// modelError words a refusal as the SageMaker runtime passes it on.
+func (s *Service) modelError(l *live, v *variant, r *refusal) error {
+	if l.errors.Allow() {
+		s.journal.printf(l.name, v.stream, "Refused a request (%d): %s", r.status, r.message)
+	}
+	kind, code := "client error", "CLIENT_ERROR_FROM_MODEL"
+	if r.status >= 500 || r.status == 0 {
+		kind, code = "server error", "INTERNAL_FAILURE_FROM_MODEL"
+	}
+	region, group := s.opt.Region, logGroup(l.name)
+	return &ModelError{
+		Fault: errs.New(errs.Invalid, "ModelError",
+			"Received %s (%d) from primary with message \"%s\". See https://%s.console.aws.amazon.com/cloudwatch/home?region=%s#logEventViewer:group=%s in account %s for more information.",
+			kind, r.status, r.message, region, region, group, s.opt.Account),
+		OriginalStatusCode: r.status,
+		OriginalMessage:    r.message,
+		LogStreamArn:       "arn:aws:logs:" + region + ":" + s.opt.Account + ":log-group:" + group,
+		ErrorCode:          code,
+	}
+}

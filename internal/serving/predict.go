@@ -1,0 +1,192 @@
+package serving
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/heliograph/heliograph/fasttext"
+)
+
+// predict reads a request's body, runs the model and writes the answer, as
+// BlazingText's own server does.
+func (s *Service) predict(ctx context.Context, v *variant, in InvokeInput, deadline time.Time) ([]byte, error) {
+	if len(in.Body) > MaxBody {
+		return nil, invalid("The body has %d bytes; at most %d are allowed.", len(in.Body), MaxBody)
+	}
+	req := requests.Get().(*request)
+	defer req.recycle()
+	switch mediaType := mediaType(in.ContentType); {
+	case strings.EqualFold(mediaType, "application/json"):
+		if err := req.readJSON(string(in.Body)); err != nil {
+			return nil, err
+		}
+	case strings.EqualFold(mediaType, "application/jsonlines"):
+		if err := req.readLines(string(in.Body)); err != nil {
+			return nil, err
+		}
+	default:
+		if mediaType == "" {
+			mediaType = "(none)"
+		}
+		return nil, refuse(415, "content-type %s not supported", clip(mediaType))
+	}
+	w := answer{lines: req.lines, limit: s.opt.MaxResponseBytes}
+	w.begin(v, req)
+	for i, text := range req.texts {
+		if i%checkEvery == checkEvery-1 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			} else if time.Now().After(deadline) {
+				return nil, refuse(0, "Your invocation timed out while waiting for a response from container primary")
+			}
+		}
+		if v.model.Supervised() {
+			req.predictions = v.model.Predict(req.predictions[:0], text, min(req.kOf(i), v.labels), 0)
+			w.labels(req.predictions)
+		} else {
+			req.vector = v.model.WordVector(req.vector[:0], text)
+			w.vector(text, req.vector)
+		}
+		if len(w.buf) > w.limit {
+			return nil, refuse(413, "The answer is larger than %d bytes: send fewer instances in one request, or ask for fewer labels (k).", w.limit)
+		}
+	}
+	return w.end(), nil
+}
+
+// MaxBody is the longest body of a request, in bytes: SageMaker's limit.
+const MaxBody = 6_291_456
+
+// mediaType is a content type without its parameters.
+func mediaType(contentType string) string {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	return strings.TrimSpace(mediaType)
+}
+
+// request is a decoded body, and scratch for answering it.
+type request struct {
+	texts []string
+	k     int   // labels wanted for each text
+	ks    []int // the same by text, if lines is set
+	lines bool  // the answer is JSON Lines
+
+	predictions []fasttext.Prediction
+	vector      []float32
+}
+
+var requests = sync.Pool{New: func() any { return new(request) }}
+
+// recycle gives the scratch back. What a giant request made is left to the
+// garbage collector.
+func (r *request) recycle() {
+	clear(r.texts) // so that the body can be collected
+	clear(r.predictions[:cap(r.predictions)])
+	r.texts, r.ks, r.k, r.lines = r.texts[:0], r.ks[:0], 0, false
+	if cap(r.texts) <= 4096 && cap(r.predictions) <= 4096 && cap(r.vector) <= 4096 {
+		requests.Put(r)
+	}
+}
+
+func (r *request) kOf(i int) int {
+	if r.lines {
+		return r.ks[i]
+	}
+	return r.k
+}
+
+// An answer writes JSON as Python's json.dumps does: a space after each comma
+// and colon, nothing but ASCII, and floats as their shortest decimal form.
+type answer struct {
+	buf   []byte
+	lines bool
+	limit int
+	n     int // instances written
+}
+
+func (w *answer) begin(v *variant, req *request) {
+	each := 64 * min(req.k, v.labels, 8)
+	if !v.model.Supervised() {
+		each = 24 * v.model.Args().Dim
+	}
+	w.buf = make([]byte, 0, min(64+(32+each)*len(req.texts), 1<<20))
+	if !w.lines {
+		w.buf = append(w.buf, '[')
+	}
+}
+
+func (w *answer) open() {
+	if w.n > 0 && !w.lines {
+		w.buf = append(w.buf, ", "...)
+	}
+	w.n++
+	w.buf = append(w.buf, '{')
+}
+
+func (w *answer) close() {
+	w.buf = append(w.buf, '}')
+	if w.lines {
+		w.buf = append(w.buf, '\n')
+	}
+}
+
+func (w *answer) end() []byte {
+	if !w.lines {
+		w.buf = append(w.buf, ']')
+	}
+	return w.buf
+}
+
+// labels writes one instance's labels and probabilities, in the order of
+// members that BlazingText uses for the content type.
+func (w *answer) labels(predictions []fasttext.Prediction) {
+	w.open()
+	if w.lines {
+		w.probs(predictions)
+		w.buf = append(w.buf, ", "...)
+		w.names(predictions)
+	} else {
+		w.names(predictions)
+		w.buf = append(w.buf, ", "...)
+		w.probs(predictions)
+	}
+	w.close()
+}
+
+func (w *answer) names(predictions []fasttext.Prediction) {
+	w.buf = append(w.buf, `"label": [`...)
+	for i := range predictions {
+		if i > 0 {
+			w.buf = append(w.buf, ", "...)
+		}
+		w.buf = appendString(w.buf, predictions[i].Label)
+	}
+	w.buf = append(w.buf, ']')
+}
+
+func (w *answer) probs(predictions []fasttext.Prediction) {
+	w.buf = append(w.buf, `"prob": [`...)
+	for i := range predictions {
+		if i > 0 {
+			w.buf = append(w.buf, ", "...)
+		}
+		w.buf = appendFloat(w.buf, float64(predictions[i].Prob))
+	}
+	w.buf = append(w.buf, ']')
+}
+
+// vector writes one word and its vector.
+func (w *answer) vector(word string, vector []float32) {
+	w.open()
+	w.buf = append(w.buf, `"vector": [`...)
+	for i, x := range vector {
+		if i > 0 {
+			w.buf = append(w.buf, ", "...)
+		}
+		w.buf = appendFloat(w.buf, float64(x))
+	}
+	w.buf = append(w.buf, `], "word": `...)
+	w.buf = appendString(w.buf, word)
+	w.close()
+}

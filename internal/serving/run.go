@@ -1,0 +1,321 @@
+package serving
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/store"
+)
+
+const (
+	lease       = 15 * time.Second // a killed worker's endpoint is taken over after this
+	pollPause   = 5 * time.Second  // between looks for work that nobody announced
+	maxWorkers  = 64               // endpoints being created or deleted at once
+	retryPause  = time.Second      // before the first repetition of what failed in passing; doubled up to a minute
+	maxAttempts = 4                // of a creation, if failures may pass
+)
+
+// errMoved ends a change of a record whose status is not what it was.
+var errMoved = errors.New("the endpoint's status has changed")
+
+// Run loads the endpoints that are in service, then creates and deletes
+// endpoints as they are asked for, until ctx ends. It returns an error only if
+// it cannot begin.
+func (s *Service) Run(ctx context.Context) error {
+	inService, err := s.restore(ctx)
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { s.journal.run(ctx) })
+	all.Go(func() {
+		for _, r := range inService {
+			all.Go(func() { s.revive(ctx, r) })
+		}
+		for _, r := range inService {
+			select {
+			case <-s.enter(r).loaded:
+			case <-ctx.Done():
+				return
+			}
+		}
+		close(s.ready)
+	})
+	workers := make(chan struct{}, maxWorkers)
+	for {
+		r, ok, err := s.endpoints.Claim(ctx, s.owner, lease)
+		if err != nil && ctx.Err() == nil {
+			s.opt.Log.Error("looking for endpoints to create or delete", "error", err)
+		}
+		if ok {
+			workers <- struct{}{}
+			all.Go(func() {
+				defer func() { <-workers }()
+				s.work(ctx, r)
+			})
+			continue
+		}
+		select {
+		case <-s.wake:
+		case <-time.After(pollPause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// restore makes every endpoint on record known, clears the folder of models that
+// none of them needs, and returns those in service.
+func (s *Service) restore(ctx context.Context) (inService []store.Record[endpointDoc], err error) {
+	wanted := map[string]bool{}
+	for q := (store.Query{Order: store.ByName, Limit: 1000}); ; {
+		page, next, err := s.endpoints.List(ctx, q)
+		if err != nil {
+			return nil, fmt.Errorf("serving: list endpoints: %w", err)
+		}
+		for _, r := range page {
+			s.enter(r)
+			for _, v := range r.Doc.Variants {
+				wanted[v.Artifact.Digest] = true
+				s.library.learn(v.Artifact)
+			}
+			if r.Status == InService {
+				inService = append(inService, r)
+			}
+		}
+		if q.Token = next; next == "" {
+			break
+		}
+	}
+	if err := s.library.shelf.sweep(wanted); err != nil {
+		s.opt.Log.Warn("unused models could not be removed", "error", err)
+	}
+	return inService, nil
+}
+
+// revive loads an endpoint that was in service when the server stopped. It goes
+// on trying while that may help; else the endpoint fails.
+func (s *Service) revive(ctx context.Context, r store.Record[endpointDoc]) {
+	l := s.enter(r)
+	defer l.done()
+	for pause := retryPause; ; pause = min(2*pause, time.Minute) {
+		doc := r.Doc
+		doc.Variants = append([]deployedVariant(nil), r.Doc.Variants...)
+		set, err := s.load(ctx, l, &doc)
+		if err == nil {
+			if !l.serve(set) {
+				set.release()
+			}
+			s.noteArtifacts(ctx, r, doc)
+			return
+		}
+		failure, ok := errors.AsType[*loadError](err)
+		if !ok || l.state.Load().status != InService {
+			return // the server stops, or the endpoint goes
+		}
+		if !failure.passing {
+			_, err := s.endpoints.Update(ctx, r.Name, func(r *store.Record[endpointDoc]) error {
+				if r.Status != InService {
+					return errMoved
+				}
+				r.Status, r.Doc.FailureReason = Failed, failure.reason
+				return nil
+			})
+			if err == nil {
+				l.become(Failed, nil)
+			}
+			return
+		}
+		l.done() // others are not to wait for this one
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// noteArtifacts records what an endpoint was loaded from if it was not what the
+// record says: the unpacked model had been lost, and the object was read again.
+func (s *Service) noteArtifacts(ctx context.Context, r store.Record[endpointDoc], doc endpointDoc) {
+	same := true
+	for i, v := range doc.Variants {
+		same = same && v.Artifact == r.Doc.Variants[i].Artifact
+	}
+	if same {
+		return
+	}
+	_, err := s.endpoints.Update(ctx, r.Name, func(r *store.Record[endpointDoc]) error {
+		if r.Status != InService {
+			return errMoved
+		}
+		r.Doc.Variants = doc.Variants
+		return nil
+	})
+	if err != nil && !errors.Is(err, errMoved) {
+		s.opt.Log.Error("the endpoint's record could not be changed", "endpoint", r.Name, "error", err)
+	}
+}
+
+// work does what the status of a claimed endpoint asks for.
+func (s *Service) work(ctx context.Context, r store.Record[endpointDoc]) {
+	loading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	key := strings.ToLower(r.Name)
+	s.mu.Lock()
+	s.cancel[key] = cancel
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.cancel, key)
+		s.mu.Unlock()
+	}()
+	var beating sync.WaitGroup
+	defer beating.Wait()
+	over := make(chan struct{})
+	defer close(over)
+	beating.Go(func() { s.beat(ctx, r.Name, cancel, over) })
+
+	var err error
+	switch r.Status {
+	case Creating:
+		err = s.deploy(ctx, loading, r)
+	case Deleting:
+		err = s.remove(ctx, r)
+	default:
+		err = s.settle(ctx, r.Name, r.Status, func(*endpointDoc) {})
+	}
+	if err == nil {
+		return
+	}
+	if ctx.Err() == nil {
+		s.opt.Log.Error("an endpoint could not be moved on and will be tried again", "endpoint", r.Name, "status", r.Status, "error", err)
+		select {
+		case <-time.After(retryPause):
+		case <-ctx.Done():
+		}
+	}
+	// Another worker, or this server when it starts again, goes on at once.
+	release, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer done()
+	_ = s.endpoints.Release(release, r.Name, s.owner)
+	s.notify()
+}
+
+// beat renews the lease until over is closed; if it is lost, the work ends.
+func (s *Service) beat(ctx context.Context, name string, cancel context.CancelFunc, over <-chan struct{}) {
+	ticker := time.NewTicker(lease / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if err := s.endpoints.Renew(ctx, name, s.owner, lease); errs.Is(err, errs.Conflict) {
+				cancel()
+				return
+			}
+		case <-over:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// interrupt ends the loading of an endpoint.
+func (s *Service) interrupt(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cancel := s.cancel[strings.ToLower(name)]; cancel != nil {
+		cancel()
+	}
+}
+
+// deploy brings a new endpoint into service, or into the state Failed.
+func (s *Service) deploy(ctx, loading context.Context, r store.Record[endpointDoc]) error {
+	l := s.enter(r)
+	defer l.done()
+	set, err := s.loadPatiently(loading, l, &r.Doc)
+	if failure, ok := errors.AsType[*loadError](err); ok {
+		err := s.settle(ctx, r.Name, Failed, func(doc *endpointDoc) { doc.FailureReason = failure.reason })
+		if errors.Is(err, errMoved) {
+			return s.remove(ctx, r)
+		} else if err == nil {
+			l.become(Failed, nil)
+		}
+		return err
+	} else if err != nil {
+		if ctx.Err() == nil && l.state.Load().status == Deleting {
+			return s.remove(ctx, r)
+		}
+		return err
+	}
+	// It answers before the record says so: who reads InService may invoke at once.
+	if !l.serve(set) {
+		set.release()
+		return s.remove(ctx, r)
+	}
+	err = s.settle(ctx, r.Name, InService, func(doc *endpointDoc) { doc.Variants = r.Doc.Variants })
+	switch {
+	case errors.Is(err, errMoved):
+		l.become(Deleting, nil)
+		return s.remove(ctx, r)
+	case err != nil:
+		l.become(Creating, nil)
+	}
+	return err
+}
+
+// loadPatiently is load, repeated while failures may pass.
+func (s *Service) loadPatiently(ctx context.Context, l *live, doc *endpointDoc) (*variantSet, error) {
+	for attempt, pause := 1, retryPause; ; attempt, pause = attempt+1, 2*pause {
+		set, err := s.load(ctx, l, doc)
+		failure, ok := errors.AsType[*loadError](err)
+		if !ok || !failure.passing || attempt == maxAttempts {
+			return set, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// settle gives a claimed endpoint its new status; with that its work is done. An
+// endpoint that is being deleted meanwhile is left as it is, with errMoved.
+func (s *Service) settle(ctx context.Context, name, status string, change func(*endpointDoc)) error {
+	_, err := s.endpoints.UpdateLeased(ctx, name, s.owner, func(r *store.Record[endpointDoc]) error {
+		if r.Status == Deleting {
+			return errMoved
+		}
+		change(&r.Doc)
+		r.Status, r.Due = status, time.Time{}
+		return nil
+	})
+	return err
+}
+
+// remove ends the deletion of an endpoint.
+func (s *Service) remove(ctx context.Context, r store.Record[endpointDoc]) error {
+	l := s.enter(r)
+	l.become(Deleting, nil)
+	l.done()
+	_, err := s.endpoints.Delete(ctx, r.Name, func(now store.Record[endpointDoc]) error {
+		if now.Status != Deleting || !now.Created.Equal(r.Created) {
+			return errMoved
+		}
+		return nil
+	})
+	if err != nil && !errs.Is(err, errs.NotFound) && !errors.Is(err, errMoved) {
+		return err
+	}
+	s.table.remove(l)
+	s.meters.forget(r.Name, r.Doc.Variants)
+	return nil
+}
