@@ -134,20 +134,19 @@ func (s *Service) ask(ctx context.Context, text string, r *Result) error {
 		})
 	}
 	wait.Wait()
-	var missing []string
+	var missing, why []string
 	for i, err := range failed {
 		switch {
 		case err == nil:
 		case errs.Is(err, errs.Unavailable):
-			missing = append(missing, fmt.Sprintf("%s (%s)", questions[i].name, strings.TrimSuffix(errs.MessageOf(err), ".")))
+			missing, why = append(missing, questions[i].name), append(why, errs.MessageOf(err))
 		default:
 			return fmt.Errorf("triage: %s: %w", questions[i].name, err)
 		}
 	}
 	if len(missing) > 0 {
 		return errs.Wrap(errors.Join(failed[:]...), errs.Unavailable, "EndpointUnavailable",
-			"Triage asks three endpoints, and there is no answer for %s. Deploy a model for each, or start with `heliograph demo`.",
-			strings.Join(missing, "; "))
+			"Triage asks three endpoints and has no answer for %s. %s", strings.Join(missing, ", "), strings.Join(why, " "))
 	}
 	return nil
 }
