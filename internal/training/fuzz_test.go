@@ -1,0 +1,137 @@
+package training
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+)
+
+// What parseHyperParameters lets pass, the engine must take.
+func FuzzHyperParameters(f *testing.F) {
+	f.Add(`{"mode":"supervised"}`)
+	f.Add(`{"mode":"supervised","epochs":"10","min_count":"2","learning_rate":"0.05","vector_dim":"10","early_stopping":"True","patience":"4","min_epochs":"5","word_ngrams":"2"}`)
+	f.Add(`{"mode":"supervised","buckets":"2147483647","word_ngrams":"16","loss":"ova","min_char":"1","max_char":"64","label_prefix":"#"}`)
+	f.Add(`{"mode":"supervised","learning_rate":"1e308","seed":"2147483647","threads":"1024"}`)
+	f.Add(`{"mode":"cbow","epochs":"-1"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var given map[string]string
+		if json.Unmarshal([]byte(text), &given) != nil {
+			return
+		}
+		p, err := parseHyperParameters(given)
+		if err != nil {
+			return
+		}
+		tr := trainer{service: &Service{Options: Options{Threads: 2}}, settings: p}
+		if err := tr.args().Validate(); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		if n := p.hashed(); n < 0 || n > 1<<31 {
+			t.Errorf("%s: %d rows", text, n)
+		}
+	})
+}
+
+// Whatever is sent, validate answers; what it accepts has a place for its model.
+func FuzzSpec(f *testing.F) {
+	f.Add([]byte(`{"TrainingJobName":"a","RoleArn":"arn:aws:iam::000000000000:role/R","AlgorithmSpecification":{"TrainingImage":"blazingtext","TrainingInputMode":"File"},` +
+		`"HyperParameters":{"mode":"supervised"},"OutputDataConfig":{"S3OutputPath":"s3://b/p"},"ResourceConfig":{"InstanceType":"ml.c5.large","InstanceCount":1},` +
+		`"InputDataConfig":[{"ChannelName":"train","DataSource":{"S3DataSource":{"S3DataType":"S3Prefix","S3Uri":"s3://b/t"}}}],"StoppingCondition":{"MaxRuntimeInSeconds":1}}`))
+	f.Add([]byte(`{"TrainingJobName":"a","Tags":[{}],"InputDataConfig":[{}]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var s Spec
+		if json.Unmarshal(body, &s) != nil {
+			return
+		}
+		if _, err := s.validate(); err != nil {
+			if len(err.Error()) > 10000 {
+				t.Errorf("a message of %d bytes", len(err.Error()))
+			}
+			return
+		}
+		if bucket, key, err := s.artifact(); err != nil || bucket == "" || !strings.HasSuffix(key, s.TrainingJobName+"/output/model.tar.gz") {
+			t.Errorf("%q: %q %q %v", body, bucket, key, err)
+		}
+	})
+}
+
+// Counting bytes that aren't UTF-8 doesn't depend on where reads cut the text.
+func FuzzInvalidBytes(f *testing.F) {
+	f.Add([]byte("caf\xc3\xa9 \xff\xf0\x9f\x98\x80 \xe2\x82"), uint8(1))
+	f.Add([]byte("\xf0\x9f\x98\xf0\x9f\x98\x80\xe2\x28\xa1"), uint8(3))
+	f.Fuzz(func(t *testing.T, text []byte, step uint8) {
+		var want int64
+		for rest := text; len(rest) > 0; {
+			c, size := utf8.DecodeRune(rest)
+			if c == utf8.RuneError && size == 1 {
+				want++
+			}
+			rest = rest[size:]
+		}
+		r := textReader{limit: 1 << 40, channel: &channel{name: "train"}}
+		n := int(step%7) + 1
+		for rest := text; len(rest) > 0; {
+			m := min(n, len(rest))
+			r.account(rest[:m])
+			rest = rest[m:]
+		}
+		r.finish()
+		if r.invalid != want || r.total != int64(len(text)) {
+			t.Errorf("%q in steps of %d: %d invalid, want %d", text, n, r.invalid, want)
+		}
+	})
+}
+
+// A model that fails to save must not leave an archive that looks whole.
+func TestPackFails(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]saver{
+		"shorter the second time": &fickle{sizes: []int{1000, 500}},
+		"longer the second time":  &fickle{sizes: []int{500, 1000}},
+		"failing":                 &fickle{sizes: []int{10}},
+	} {
+		if err := pack(io.Discard, s); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// fickle saves as many bytes as told, then fails.
+type fickle struct{ sizes []int }
+
+func (s *fickle) Save(w io.Writer) error {
+	if len(s.sizes) == 0 {
+		return io.ErrClosedPipe
+	}
+	n := s.sizes[0]
+	s.sizes = s.sizes[1:]
+	_, err := io.Copy(w, iotest.OneByteReader(bytes.NewReader(make([]byte, n))))
+	return err
+}
+
+func TestFailureReason(t *testing.T) {
+	t.Parallel()
+	long := failureReason(clientFailure(nil, "%s", strings.Repeat("é", 2000)))
+	if len(long) > maxFailureReason || !utf8.ValidString(long) || !strings.HasPrefix(long, "ClientError: é") {
+		t.Errorf("%d bytes: %q…", len(long), long[:40])
+	}
+	if got := failureReason(io.ErrUnexpectedEOF); !strings.HasPrefix(got, "InternalServerError: ") || strings.Contains(got, "EOF") {
+		t.Errorf("an internal cause is shown: %s", got)
+	}
+}
+
+func TestRelative(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][3]string{
+		{"", "a", "a"}, {"", "a/b", "a/b"}, {"a", "a", "a"}, {"a", "a/b", "b"}, {"a/", "a/b", "b"},
+		{"a", "ab", "ab"}, {"x/tr", "x/train/t", "train/t"}, {"x/train", "x/train/y/z", "y/z"}, {"x/t", "x/t", "t"},
+	} {
+		if got := relative(c[0], c[1]); got != c[2] {
+			t.Errorf("relative(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}
