@@ -171,11 +171,12 @@ func writeSubresources(b *strings.Builder, raw string) {
 	var pairs []string
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, hasValue := strings.Cut(pair, "=")
+		name, _ = url.QueryUnescape(name) // as handlers read it; parseQuery has found it decodable
 		if !subresources[name] {
 			continue
 		}
 		if hasValue {
-			value, _ = url.PathUnescape(value) // parseQuery has found it decodable
+			value, _ = url.PathUnescape(value)
 			name += "=" + value
 		}
 		pairs = append(pairs, name)

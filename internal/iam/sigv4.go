@@ -150,21 +150,30 @@ func headerStamp(r *http.Request) (string, error) {
 // parsePresigned reads the X-Amz- parameters of a presigned URL.
 func parsePresigned(r *http.Request) (signature, error) {
 	sig := signature{form: v4Query}
-	var algo, credential, names, stamp, expires string
+	var algo, credential, names, stamp string
 	for _, p := range []struct {
 		name  string
 		value *string
 	}{{"X-Amz-Algorithm", &algo}, {"X-Amz-Credential", &credential}, {"X-Amz-Signature", &sig.hex},
-		{"X-Amz-Date", &stamp}, {"X-Amz-SignedHeaders", &names}, {"X-Amz-Expires", &expires}} {
+		{"X-Amz-Date", &stamp}, {"X-Amz-SignedHeaders", &names}} {
 		value, count := queryParam(r.URL.RawQuery, p.name)
 		if count != 1 || value == "" {
-			return sig, badQuery("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, " +
-				"X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters, once each.")
+			return sig, incompleteQuery()
 		}
 		*p.value = value
 	}
 	if algo != algorithm {
 		return sig, badQuery("X-Amz-Algorithm only supports \"%s\"", algorithm)
+	}
+	if err := sig.set(credential, names, stamp, badQuery); err != nil {
+		return sig, err
+	}
+	expires, count := queryParam(r.URL.RawQuery, "X-Amz-Expires")
+	if count == 0 && sig.service != "s3" {
+		sig.expires = DefaultMaxSkew // tools presign STS calls without it
+		return sig, nil
+	} else if count != 1 || expires == "" {
+		return sig, incompleteQuery()
 	}
 	n, err := strconv.ParseInt(expires, 10, 64)
 	switch {
@@ -176,7 +185,12 @@ func parsePresigned(r *http.Request) (signature, error) {
 		return sig, badQuery("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than %d seconds", maxExpires)
 	}
 	sig.expires = time.Duration(n) * time.Second
-	return sig, sig.set(credential, names, stamp, badQuery)
+	return sig, nil
+}
+
+func incompleteQuery() error {
+	return badQuery("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, " +
+		"X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters, once each.")
 }
 
 // set takes apart and checks what both forms have.
