@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/heliograph/heliograph/dataset"
+	"github.com/heliograph/heliograph/fasttext"
+)
+
+func newPredictCommand() *cobra.Command {
+	var input inputFlags
+	var p predictor
+	var model, file string
+	c := &cobra.Command{
+		Use:   "predict --model MODEL [TEXT…|FILE|-]",
+		Short: "Label texts with a model on disk",
+		Long: `Label texts with a model on disk. Each argument is a text of its own; a single
+argument that is the name of a file is read as one (a text a line, CSV, JSON Lines,
+gzip too), "-" is standard input, and so is no argument at all.
+
+Texts are normalised (lower case, punctuation apart) as "heliograph train" does with
+raw text; a model's file doesn't say what it was trained on. For one that learned
+from lines taken as they are, say --raw.
+
+A line of output holds the labels of one text, each followed by a tab and its
+probability. With --json it is an object: {"text": …, "labels": [{"label": …,
+"probability": …}]}.`,
+		Example: "  heliograph predict --model requests.bin \"where is my card?\"\n  heliograph predict --model requests.bin -k 3 --json texts.csv",
+		RunE: func(c *cobra.Command, args []string) error {
+			if p.k < 1 {
+				return fmt.Errorf("-k: %d labels are too few, ask for at least 1", p.k)
+			}
+			source, closer, err := predictSource(c, &input, file, args)
+			if err != nil {
+				return err
+			}
+			defer closer.Close()
+			if p.model, err = loadClassifier(model); err != nil {
+				return err
+			}
+			p.prefix = input.readOptions.LabelPrefix
+			return p.run(c.OutOrStdout(), source)
+		},
+	}
+	input.add(c)
+	flags := c.Flags()
+	flags.StringVarP(&model, "model", "m", "", "model file, .bin or .ftz")
+	flags.StringVarP(&file, "input", "i", "", "file to read, - for standard input")
+	flags.IntVarP(&p.k, "top", "k", 1, "how many labels at most for a text")
+	flags.Float32Var(&p.threshold, "threshold", 0, "leave out labels with a lower probability")
+	flags.BoolVar(&p.asJSON, "json", false, "print JSON Lines")
+	flags.BoolVar(&p.raw, "raw", false, "take texts as they are, not normalised")
+	requireFlags(c, "model")
+	return c
+}
+
+// predictSource tells texts, files and standard input apart.
+func predictSource(c *cobra.Command, input *inputFlags, file string, args []string) (dataset.Source, io.Closer, error) {
+	switch {
+	case file != "" && len(args) > 0:
+		return nil, nil, errors.New("give texts or --input, not both")
+	case file == "" && len(args) == 0:
+		if in, ok := c.InOrStdin().(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+			return nil, nil, errors.New(`nothing to label: give a text in quotes, a file, or "-" to type texts`)
+		}
+		file = "-"
+	case len(args) == 1 && (args[0] == "-" || isFile(args[0])):
+		file = args[0]
+	}
+	if file == "" {
+		rows := make(dataset.Slice, len(args))
+		for i, text := range args {
+			rows[i].Text = strings.ToValidUTF8(text, "\ufffd")
+		}
+		return rows, io.NopCloser(nil), nil
+	}
+	r, err := input.open(c, file)
+	if errors.Is(err, dataset.ErrEmpty) { // no texts, no labels
+		return dataset.Slice(nil), io.NopCloser(nil), nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, r, nil
+}
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && !info.IsDir()
+}
+
+// loadClassifier loads a supervised model.
+func loadClassifier(path string) (*fasttext.Model, error) {
+	m, err := fasttext.LoadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, pathless(err))
+	}
+	if !m.Supervised() {
+		return nil, fmt.Errorf("%s: %w", path, fasttext.ErrNotSupervised)
+	}
+	return m, nil
+}
+
+// pathless takes the path off an error of the file system whose path is said already.
+func pathless(err error) error {
+	if fault, ok := errors.AsType[*os.PathError](err); ok {
+		return fault.Err
+	}
+	return err
+}
+
+// predictor prints the labels of texts.
+type predictor struct {
+	model     *fasttext.Model
+	prefix    string // taken off labels
+	k         int
+	threshold float32
+	raw       bool
+	asJSON    bool
+}
+
+type labelledText struct {
+	Text   string        `json:"text"`
+	Labels []scoredLabel `json:"labels"`
+}
+
+type scoredLabel struct {
+	Label       string  `json:"label"`
+	Probability float32 `json:"probability"`
+}
+
+func (p *predictor) run(w io.Writer, source dataset.Source) error {
+	out := bufio.NewWriter(w)
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	var predictions []fasttext.Prediction
+	for row, err := range source.Rows() {
+		if err != nil {
+			return errors.Join(out.Flush(), err)
+		}
+		text := row.Text
+		if !p.raw {
+			text = dataset.Normalize(text)
+		}
+		predictions = p.model.Predict(predictions[:0], text, p.k, p.threshold)
+		if p.asJSON {
+			if err := encoder.Encode(p.labelled(row.Text, predictions)); err != nil {
+				return err
+			}
+			continue
+		}
+		for i, prediction := range predictions {
+			if i > 0 {
+				out.WriteByte('\t')
+			}
+			out.WriteString(labelName(prediction.Label, p.prefix))
+			out.WriteByte('\t')
+			out.WriteString(strconv.FormatFloat(float64(prediction.Prob), 'f', 4, 32))
+		}
+		if err := out.WriteByte('\n'); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+func (p *predictor) labelled(text string, predictions []fasttext.Prediction) labelledText {
+	result := labelledText{Text: text, Labels: make([]scoredLabel, len(predictions))}
+	for i, prediction := range predictions {
+		result.Labels[i] = scoredLabel{labelName(prediction.Label, p.prefix), prediction.Prob}
+	}
+	return result
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/heliograph/heliograph/dataset"
+)
+
+func newTrainCommand() *cobra.Command {
+	var t trainCommand
+	c := &cobra.Command{
+		Use:   "train --input FILE --output MODEL.bin",
+		Short: "Train a model from a file",
+		Long: `Train a text classifier from a file of lines with labels, CSV or JSON Lines, gzip
+too, and write it as a fastText model.
+
+Raw text (CSV, JSON Lines) is normalised first: lower case, punctuation apart, HTML
+line breaks gone. Lines with labels (__label__billing my card …) are taken as they
+are, as fastText does. --normalize and --raw decide otherwise. A model's file has no
+place to say which it was, so "predict" and "evaluate" normalise unless told --raw.
+
+With --validation or --validation-fraction the report says how well the model
+does on text it hasn't seen.`,
+		Example: `  heliograph train --input requests.csv --validation-fraction 0.1 --output requests.bin
+  heliograph train --input train.txt --validation valid.txt --output tags.bin --loss ova --early-stopping`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return t.run(c) },
+	}
+	t.read.add(c)
+	t.normalize.add(c)
+	t.train.add(c)
+	flags := c.Flags()
+	flags.StringVarP(&t.input, "input", "i", "", "file to learn from, - for standard input")
+	flags.StringVar(&t.validation, "validation", "", "file to measure the model on")
+	flags.Float64Var(&t.fraction, "validation-fraction", 0, "share of the input to hold back and measure the model on, between 0 and 1")
+	flags.StringVarP(&t.output, "output", "o", "", "model file to write")
+	flags.BoolVar(&t.force, "force", false, "overwrite the model file if it exists")
+	flags.BoolVar(&t.asJSON, "json", false, "print the report as JSON")
+	requireFlags(c, "input", "output")
+	c.MarkFlagsMutuallyExclusive("validation", "validation-fraction")
+	return c
+}
+
+type trainCommand struct {
+	read      inputFlags
+	normalize normalizeFlags
+	train     trainFlags
+
+	input, validation, output string
+	fraction                  float64
+	force, asJSON             bool
+}
+
+func (t *trainCommand) run(c *cobra.Command) error {
+	if err := t.train.validate(); err != nil {
+		return err
+	}
+	if t.train.stopping.on && t.validation == "" && t.fraction == 0 {
+		return errors.New("--early-stopping needs something to measure on: give --validation or --validation-fraction")
+	}
+	if t.input == "-" && t.validation == "-" {
+		return errors.New("--input and --validation can't both be standard input")
+	}
+	if err := mayWrite(t.output, t.force); err != nil {
+		return err
+	}
+	r, err := t.read.open(c, t.input)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	run := &training{flags: &t.train, source: &countingSource{Source: r}, normalize: t.normalize.forTraining(r)}
+	if err := t.hold(c, r, run); err != nil {
+		return err
+	}
+	run.progress = newProgress(c.ErrOrStderr(), t.train.args.Epoch)
+	if err := run.run(c.Context()); err != nil {
+		return explainTraining(err, run.source, r)
+	}
+	if err := run.model.SaveFile(t.output); err != nil {
+		return fmt.Errorf("writing the model: %w", err)
+	}
+	report, err := newTrainReport(c.Context(), run, r.Name(), t.output)
+	if err != nil {
+		return err
+	}
+	return writeReport(c.OutOrStdout(), report, t.asJSON)
+}
+
+// hold reads the validation rows, or parts them from the input.
+func (t *trainCommand) hold(c *cobra.Command, r *dataset.Reader, run *training) error {
+	if t.validation != "" {
+		v, err := t.read.open(c, t.validation)
+		if err != nil {
+			return err
+		}
+		defer v.Close()
+		if run.held, err = dataset.ReadAll(v); err != nil {
+			return err
+		}
+		if !haveLabels(run.held) {
+			return needLabels(v)
+		}
+		return nil
+	}
+	if !c.Flags().Changed("validation-fraction") {
+		return nil
+	}
+	rows, err := dataset.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if !haveLabels(rows) {
+		return needLabels(r)
+	}
+	rows, run.held, err = dataset.Split(rows, t.fraction, uint64(t.train.args.Seed))
+	if err != nil {
+		return fmt.Errorf("--validation-fraction: %w", err)
+	}
+	run.source.Source = dataset.Slice(rows)
+	return nil
+}
+
+func haveLabels(rows []dataset.Row) bool {
+	for _, row := range rows {
+		if len(row.Labels) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// trainReport is what came of a training.
+type trainReport struct {
+	Input          string       `json:"input"`
+	Rows           int          `json:"rows"`
+	Unlabelled     int          `json:"rows_without_label"`
+	Several        int          `json:"rows_with_several_labels"`
+	Empty          int          `json:"rows_without_text"`
+	Labels         int          `json:"labels"`
+	Tokens         int64        `json:"tokens"` // words, labels and line ends
+	Vocabulary     int          `json:"vocabulary"`
+	Normalized     bool         `json:"normalized"`
+	Epochs         int          `json:"epochs"`
+	BestEpoch      int          `json:"best_epoch,omitempty"`
+	Loss           float64      `json:"loss"`
+	Seconds        float64      `json:"seconds"`
+	WordsPerSecond float64      `json:"words_per_second"`
+	Model          string       `json:"model"`
+	Bytes          int64        `json:"bytes"`
+	Validation     *scoreReport `json:"validation,omitempty"`
+
+	lossName string
+}
+
+func newTrainReport(ctx context.Context, run *training, input, output string) (*trainReport, error) {
+	info, err := os.Stat(output)
+	if err != nil {
+		return nil, err
+	}
+	r := &trainReport{
+		Input: input, Rows: run.source.rows, Unlabelled: run.source.rows - run.source.labelled,
+		Several: run.source.several, Empty: run.source.empty,
+		Labels: len(run.model.Labels()), Tokens: run.tokens, Vocabulary: run.vocabulary,
+		Normalized: run.normalize, Epochs: run.epochs, BestEpoch: run.bestEpoch,
+		Loss: run.last.Loss, Seconds: run.took.Seconds(), WordsPerSecond: run.last.WordsPerSecond,
+		Model: output, Bytes: info.Size(), lossName: run.flags.loss,
+	}
+	if run.held != nil {
+		s := newScore(1)
+		if err := s.add(ctx, run.model, dataset.Slice(run.held), run.normalize); err != nil {
+			return nil, err
+		}
+		r.Validation = s.report()
+	}
+	return r, nil
+}
+
+// WriteText writes the report for people.
+func (r *trainReport) WriteText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s, %s, %s, %s", r.Input, counted(r.Rows, "row"), counted(r.Labels, "label"), counted(int(r.Tokens), "token"), counted(r.Vocabulary, "different word"))
+	if r.Normalized {
+		b.WriteString(", normalised")
+	} else {
+		b.WriteString(", taken as it is (so predict with --raw)")
+	}
+	b.WriteString("\n")
+	if r.Unlabelled > 0 {
+		fmt.Fprintf(&b, "  %s without a label, left out\n", counted(r.Unlabelled, "row"))
+	}
+	if r.Empty > 0 {
+		fmt.Fprintf(&b, "  %s without text\n", counted(r.Empty, "row"))
+	}
+	if r.Several*10 > r.Rows && r.lossName == "softmax" {
+		fmt.Fprintf(&b, "  %s with several labels: --loss ova judges each label by itself\n", counted(r.Several, "row"))
+	}
+	fmt.Fprintf(&b, "trained %s in %s, %s words/s, loss %.4f", counted(r.Epochs, "epoch"), seconds(r.Seconds), short(r.WordsPerSecond), r.Loss)
+	if r.BestEpoch > 0 {
+		fmt.Fprintf(&b, "; kept epoch %d", r.BestEpoch)
+	}
+	fmt.Fprintf(&b, "\n%s: %s\n", r.Model, fileSize(r.Bytes))
+	if r.Validation == nil {
+		b.WriteString("\nnot measured: give --validation or --validation-fraction to know how good it is\n")
+	} else {
+		b.WriteString("\nvalidation: ")
+		if err := r.Validation.WriteText(&b); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// counted writes a number of things.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+func seconds(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return max(d.Round(time.Millisecond), time.Millisecond).String()
+	case d < 10*time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
