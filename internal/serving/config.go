@@ -88,7 +88,7 @@ func (s *Service) CreateEndpointConfig(ctx context.Context, e EndpointConfig) (E
 		return err
 	})
 	if errs.Is(err, errs.Conflict) {
-		return e, errs.Wrap(err, errs.Invalid, "", "Cannot create already existing endpoint configuration %q.", s.arn("endpoint-config", e.EndpointConfigName))
+		return e, errs.Wrap(err, errs.Conflict, "ValidationException", "Cannot create already existing endpoint configuration %q.", s.arn("endpoint-config", e.EndpointConfigName))
 	}
 	return s.config(r), err
 }

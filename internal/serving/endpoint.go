@@ -85,7 +85,7 @@ func (s *Service) CreateEndpoint(ctx context.Context, e Endpoint) (Endpoint, err
 		return err
 	})
 	if errs.Is(err, errs.Conflict) {
-		return e, errs.Wrap(err, errs.Invalid, "", "Cannot create already existing endpoint %q.", s.arn("endpoint", e.EndpointName))
+		return e, errs.Wrap(err, errs.Conflict, "ValidationException", "Cannot create already existing endpoint %q.", s.arn("endpoint", e.EndpointName))
 	} else if err != nil {
 		return e, err
 	}

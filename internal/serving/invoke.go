@@ -153,7 +153,7 @@ func (s *Service) absent(ctx context.Context, name string) error {
 	if !s.Ready() { // it may be on record, and just not read from there yet
 		return errs.New(errs.Unavailable, "ModelNotReadyException", "The server is starting; try again.")
 	}
-	return invalid("Endpoint %s of account %s not found.", name, s.opt.Account)
+	return errs.New(errs.NotFound, "ValidationError", "Endpoint %s of account %s not found.", name, s.opt.Account)
 }
 
 // invalid is a request's own fault, in the runtime's code for it.

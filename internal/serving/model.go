@@ -82,13 +82,13 @@ func (s *Service) CreateModel(ctx context.Context, m Model) (Model, error) {
 	}
 	at := m.container().location()
 	if _, err := s.opt.Objects.Stat(ctx, at.Bucket, at.Key); errs.Is(err, errs.NotFound) {
-		return m, errs.Wrap(err, errs.Invalid, "", "Could not find model data at %s.", at)
+		return m, errs.Wrap(err, errs.NotFound, "ValidationException", "Could not find model data at %s.", at)
 	} else if err != nil {
 		return m, fmt.Errorf("find model data: %w", err)
 	}
 	r, err := s.models.Create(ctx, store.Record[Model]{Name: m.ModelName, Doc: m})
 	if errs.Is(err, errs.Conflict) {
-		return m, errs.Wrap(err, errs.Invalid, "", "Cannot create already existing model %q.", s.arn("model", m.ModelName))
+		return m, errs.Wrap(err, errs.Conflict, "ValidationException", "Cannot create already existing model %q.", s.arn("model", m.ModelName))
 	}
 	return s.model(r), err
 }
@@ -236,10 +236,11 @@ func (s *Service) authorizeName(ctx context.Context, action, kind, name, member 
 	return c.err()
 }
 
-// missing words the absence of a record as SageMaker does: as an invalid request.
+// missing words the absence of a record as SageMaker does, which calls it an
+// invalid request.
 func (s *Service) missing(err error, kind, called, name string) error {
 	if errs.Is(err, errs.NotFound) {
-		return errs.Wrap(err, errs.Invalid, "", "Could not find %s %q.", called, s.arn(kind, name))
+		return errs.Wrap(err, errs.NotFound, "ValidationException", "Could not find %s %q.", called, s.arn(kind, name))
 	}
 	return err
 }

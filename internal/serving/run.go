@@ -28,7 +28,9 @@ var errMoved = errors.New("the endpoint's status has changed")
 // it cannot begin.
 func (s *Service) Run(ctx context.Context) error {
 	inService, err := s.restore(ctx)
-	if err != nil {
+	if ctx.Err() != nil {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	var all sync.WaitGroup
