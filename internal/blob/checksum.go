@@ -226,3 +226,15 @@ func normalETag(etag string) string { return strings.Trim(strings.TrimPrefix(eta
 func sortedUnique(names []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
+
+// Verify reports with BadDigest, or InvalidRequest for a digest that can't be one,
+// whether content is not what check expects.
+func Verify(content []byte, check Checks) error {
+	d, err := newDigester(check)
+	if err != nil {
+		return err
+	}
+	d.Write(content)
+	_, _, err = d.finish()
+	return err
+}
