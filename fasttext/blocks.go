@@ -1,0 +1,115 @@
+package fasttext
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+)
+
+// blockSize is how much text is read at once, if the reader has it.
+const blockSize = 1 << 20
+
+// A block is a part of a text that ends with a line, or with the text.
+type block struct {
+	text  []byte
+	start int64 // of the block in the text
+}
+
+// A blockReader cuts a text into blocks of whole lines. A line of any length fits,
+// as far as memory does.
+type blockReader struct {
+	r     io.Reader
+	rest  []byte // read, but not a whole line yet
+	start int64
+	err   error
+}
+
+// next returns what one read delivers, up to the last whole line, and io.EOF after the last block.
+func (b *blockReader) next() (block, error) {
+	buf, scanned, idle := b.rest, 0, 0
+	b.rest = nil
+	if cap(buf) < blockSize {
+		buf = append(make([]byte, 0, blockSize), buf...)
+	}
+	for b.err == nil {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		var n int
+		n, b.err = b.r.Read(buf[len(buf):cap(buf)])
+		if n == 0 && b.err == nil {
+			if idle++; idle == 100 {
+				b.err = io.ErrNoProgress
+			}
+		}
+		buf = buf[:len(buf)+n]
+		cut := bytes.LastIndexByte(buf[scanned:], '\n')
+		if cut < 0 {
+			scanned = len(buf)
+			continue
+		}
+		cut += scanned + 1
+		if b.err == nil {
+			b.rest = append(make([]byte, 0, max(blockSize, len(buf)-cut)), buf[cut:]...)
+			buf = buf[:cut]
+		}
+		break
+	}
+	if b.err != nil && b.err != io.EOF {
+		return block{}, fmt.Errorf("reading text at byte %d: %w", b.start+int64(len(buf)), b.err)
+	}
+	if len(buf) == 0 {
+		return block{}, io.EOF
+	}
+	out := block{buf, b.start}
+	b.start += int64(len(buf))
+	return out, nil
+}
+
+// forBlocks reads blocks, works on several at a time and delivers the results in
+// order. When it returns an error, one read of r may still be under way.
+func forBlocks[R any](ctx context.Context, r io.Reader, work func(block) R, deliver func(R) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// Each entry will receive one result. The queue's length bounds what is in flight.
+	queue := make(chan chan R, runtime.GOMAXPROCS(0))
+	var readErr error
+	var readers sync.WaitGroup
+	readers.Go(func() {
+		defer close(queue)
+		br := blockReader{r: r}
+		for {
+			b, err := br.next()
+			if err != nil {
+				if err != io.EOF {
+					readErr = err
+				}
+				return
+			}
+			result := make(chan R, 1)
+			select {
+			case queue <- result:
+			case <-ctx.Done():
+				return
+			}
+			go func() { result <- work(b) }()
+		}
+	})
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case result, more := <-queue:
+			if !more {
+				readers.Wait()
+				return readErr
+			}
+			if err := deliver(<-result); err != nil {
+				return err
+			}
+		}
+	}
+}

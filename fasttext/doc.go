@@ -1,0 +1,39 @@
+// Package fasttext trains, reads, writes and runs fastText text classifiers.
+//
+// It follows the models of Joulin et al., "Bag of Tricks for Efficient Text
+// Classification" (2016), and of Bojanowski et al., "Enriching Word Vectors with
+// Subword Information" (2017), as the original command implements them: the same
+// dictionary, hashing, losses and file format, so that a model written by either
+// program gives the same labels and probabilities in the other.
+//
+// # Use
+//
+// Train reads text whose labels carry a prefix and returns a Model:
+//
+//	args := fasttext.SupervisedDefaults()
+//	args.WordNgrams = 2
+//	m, err := fasttext.Train(ctx, file, fasttext.TrainOptions{Args: args})
+//	...
+//	for _, p := range m.Predict(nil, "where is my card", 3, 0) {
+//		fmt.Println(p.Label, p.Prob)
+//	}
+//
+// # Guarantees
+//
+// A Model is read-only once training has ended: every method may be called from
+// many goroutines at once. Predict does not allocate beyond the slice it returns.
+//
+// Load reads .bin files of format versions 11 and 12 and quantised .ftz files,
+// supervised ones and word vectors alike. It checks each length against the bytes
+// that are left before it allocates, and never panics on a damaged or crafted
+// file. What the original wrote in version 12 is saved again byte for byte.
+//
+// Training with one thread and one seed gives the same file each time. With more
+// threads, workers update the shared matrices without locks (Recht et al.,
+// "Hogwild!", 2011), and results differ in the last digits from run to run.
+//
+// # Limits
+//
+// Train learns supervised models. Word vectors and quantisation are read and
+// used, not yet made.
+package fasttext

@@ -1,0 +1,69 @@
+package fasttext
+
+// Hashing decides which row an n-gram gets, so every quirk below is part of the
+// file format: a model is only as good as the reader's agreement with its writer.
+
+const (
+	fnvOffset = 2166136261
+	fnvPrime  = 16777619
+
+	// ngramFactor joins the hashes of neighbouring words.
+	ngramFactor = 116049371
+)
+
+// fnvStep is one byte of 32-bit FNV-1a, except that the byte is sign-extended
+// first: the original hashed C chars, and its models were made on machines where
+// they are signed.
+func fnvStep(h uint32, b byte) uint32 { return (h ^ uint32(int32(int8(b)))) * fnvPrime }
+
+// hashWord is the hash of a whole token.
+func hashWord[T string | []byte](word T) uint32 {
+	h := uint32(fnvOffset)
+	for i := 0; i < len(word); i++ {
+		h = fnvStep(h, word[i])
+	}
+	return h
+}
+
+// appendWordNgrams appends the bucket of each n-gram of 2 to n words, in order of
+// its first word. hashes are those of every word of the line, in the vocabulary or
+// not. They are joined as sign-extended 64-bit numbers.
+func appendWordNgrams(dst []int32, hashes []uint32, n int, bucket uint64, base int32) []int32 {
+	for i, first := range hashes {
+		h := uint64(int64(int32(first)))
+		last := min(i+n, len(hashes))
+		for _, next := range hashes[i+1 : max(last, i+1)] {
+			h = h*ngramFactor + uint64(int64(int32(next)))
+			dst = append(dst, base+int32(h%bucket))
+		}
+	}
+	return dst
+}
+
+// appendSubwords appends the bucket of each character n-gram of <word>, with the
+// angle brackets as characters; a bracket alone is left out. Characters are UTF-8
+// sequences: any byte 10xxxxxx belongs to the character before it. tmp is scratch.
+func appendSubwords[T string | []byte](dst []int32, word T, minn, maxn int, bucket uint32, tmp *[]byte) []int32 {
+	w := append((*tmp)[:0], '<')
+	w = append(w, word...)
+	w = append(w, '>')
+	*tmp = w
+	for i := range w {
+		if w[i]&0xC0 == 0x80 {
+			continue
+		}
+		h := uint32(fnvOffset)
+		for j, n := i, 1; j < len(w) && n <= maxn; n++ {
+			h = fnvStep(h, w[j])
+			j++
+			for j < len(w) && w[j]&0xC0 == 0x80 {
+				h = fnvStep(h, w[j])
+				j++
+			}
+			if n >= minn && (n > 1 || i > 0 && j < len(w)) {
+				dst = append(dst, int32(h%bucket))
+			}
+		}
+	}
+	return dst
+}

@@ -1,0 +1,250 @@
+package fasttext
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"os"
+)
+
+// LoadFile reads a .bin or .ftz file.
+func LoadFile(path string) (*Model, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := Load(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Load reads a .bin or .ftz file to its end. If r is a regular *os.File, or tells with a
+// Len method how many bytes it has, memory is allocated once; else it grows with what is read. A
+// damaged file gives a *FormatError.
+func Load(r io.Reader) (*Model, error) {
+	d := &decoder{r: bufio.NewReaderSize(r, 1<<16), left: bytesLeft(r)}
+	m := &Model{}
+	m.args = d.args()
+	m.dict = d.dictionary(m.args)
+	m.quantised = d.bool("the mark of a quantised input matrix")
+	m.in = d.matrix(m.quantised, "the input matrix")
+	m.qout = d.bool("the mark of a quantised output matrix")
+	m.out = d.matrix(m.quantised && m.qout, "the output matrix")
+	if d.err == nil {
+		if _, err := d.r.ReadByte(); err == nil {
+			d.fail("there is more after the model's end")
+		} else if err != io.EOF {
+			d.failRead(err, "the end")
+		}
+	}
+	if d.err == nil {
+		d.checkShapes(m)
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	if err := m.finish(false); err != nil {
+		return nil, &FormatError{d.off, "the labels", err}
+	}
+	return m, nil
+}
+
+// bytesLeft returns how much r will deliver, or -1.
+func bytesLeft(r io.Reader) int64 {
+	switch r := r.(type) {
+	case interface{ Len() int }:
+		return int64(r.Len())
+	case *os.File:
+		info, err := r.Stat()
+		if err != nil || !info.Mode().IsRegular() {
+			return -1
+		}
+		at, err := r.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return -1
+		}
+		return max(info.Size()-at, 0)
+	}
+	return -1
+}
+
+func (d *decoder) args() Args {
+	if magic := d.int32("the header"); d.err == nil && magic != fileMagic {
+		d.off = 0
+		d.fail("the first bytes are not those of a fastText model")
+	}
+	version := d.int32("the header")
+	if d.err == nil && version != fileVersion && version != oldVersion {
+		d.fail("format version %d: this reads %d and %d", version, oldVersion, fileVersion)
+	}
+	a := Defaults()
+	for _, field := range []*int{&a.Dim, &a.WS, &a.Epoch, &a.MinCount, &a.Neg, &a.WordNgrams} {
+		*field = int(d.int32("the options"))
+	}
+	a.Loss = Loss(d.int32("the options"))
+	a.Model = ModelKind(d.int32("the options"))
+	for _, field := range []*int{&a.Bucket, &a.Minn, &a.Maxn, &a.LRUpdateRate} {
+		*field = int(d.int32("the options"))
+	}
+	a.T = math.Float64frombits(uint64(d.int64("the options")))
+	if version == oldVersion && a.Model == Supervised {
+		a.Maxn = 0
+	}
+	switch {
+	case d.err != nil:
+	case a.Dim < 1 || a.Dim > maxRowLength:
+		d.fail("dim is %d: want 1 to %d", a.Dim, maxRowLength)
+	case a.Loss < HierarchicalSoftmax || a.Loss > OneVsAll:
+		d.fail("unknown loss %d", int32(a.Loss))
+	case a.Model < CBOW || a.Model > Supervised:
+		d.fail("unknown model kind %d", int32(a.Model))
+	case a.Maxn > longestNgram || a.WordNgrams > longestNgram:
+		d.fail("n-grams of %d characters and %d words: want at most %d", a.Maxn, a.WordNgrams, longestNgram)
+	case a.Bucket < 0 || a.Bucket == 0 && a.hashesNgrams():
+		d.fail("bucket is %d", a.Bucket)
+	}
+	return a
+}
+
+// dictionary reads the tokens and the n-grams that pruning kept.
+func (d *decoder) dictionary(a Args) *dictionary {
+	dict := newDictionary(a)
+	size := int64(d.int32("the dictionary's sizes"))
+	words := int64(d.int32("the dictionary's sizes"))
+	labels := int64(d.int32("the dictionary's sizes"))
+	dict.tokens = d.int64("the dictionary's sizes")
+	dict.prunedSize = d.int64("the dictionary's sizes")
+	if d.err == nil && (words < 0 || labels < 0 || size != words+labels) {
+		d.fail("the dictionary's sizes disagree: %d tokens, %d words, %d labels", size, words, labels)
+	}
+	const shortest = 1 + 8 + 1 // a token's NUL, count and kind
+	if !d.fits(size, shortest, "tokens of the dictionary") {
+		return dict
+	}
+	dict.words = int(words)
+	for i := int64(0); i < size && d.err == nil; i++ {
+		start := len(dict.text)
+		dict.text = d.appendToken(dict.text)
+		count := d.int64("a word's count")
+		kind := byte(kindWord)
+		if i >= words {
+			kind = kindLabel
+		}
+		if d.readFull(d.buf[:1], "a word's kind") && d.buf[0] != kind {
+			d.fail("token %d is of kind %d: want words (0) before labels (1)", i, d.buf[0])
+		}
+		dict.ends = append(dict.ends, len(dict.text))
+		dict.hashes = append(dict.hashes, hashWord(dict.text[start:]))
+		dict.counts = append(dict.counts, count)
+	}
+	d.pruned(dict)
+	if d.err == nil {
+		dict.index()
+	}
+	return dict
+}
+
+func (d *decoder) pruned(dict *dictionary) {
+	if d.err != nil || dict.prunedSize <= 0 {
+		if dict.prunedSize < -1 {
+			d.fail("negative count of kept n-grams %d", dict.prunedSize)
+		}
+		return
+	}
+	if !d.fits(dict.prunedSize, 8, "kept n-grams") {
+		return
+	}
+	dict.pruned = make(map[int32]int32)
+	for i := int64(0); i < dict.prunedSize && d.err == nil; i++ {
+		b, row := d.int32("the kept n-grams"), d.int32("the kept n-grams")
+		if row < 0 {
+			d.fail("a kept n-gram has row %d", row)
+		}
+		dict.prunedPairs = append(dict.prunedPairs, b, row)
+		dict.pruned[b] = row
+	}
+}
+
+func (d *decoder) matrix(quant bool, what string) matrix {
+	if quant {
+		return d.quantised(what)
+	}
+	rows, cols := d.shape(what)
+	return &dense{rows: rows, cols: cols, stride: cols, data: d.floats(int64(rows)*int64(cols), what)}
+}
+
+// shape reads the size of a matrix. Its product does not overflow.
+func (d *decoder) shape(what string) (rows, cols int) {
+	r, c := d.int64(what), d.int64(what)
+	if d.err == nil && (r < 0 || r > math.MaxInt32 || c < 1 || c > maxRowLength) {
+		d.fail("%s has %d rows of %d values", what, r, c)
+	}
+	if d.err != nil {
+		return 0, 0
+	}
+	return int(r), int(c)
+}
+
+func (d *decoder) quantised(what string) matrix {
+	apart := d.bool(what)
+	rows, cols := d.shape(what)
+	size := int64(d.int32(what))
+	m := &quantised{rows: rows, cols: cols}
+	m.codes = d.bytes(size, what)
+	m.pq = d.quantiser(cols, what)
+	if d.err == nil && size != int64(rows)*int64(m.pq.parts) {
+		d.fail("%s has %d codes for %d rows of %d parts", what, size, rows, m.pq.parts)
+	}
+	if apart {
+		m.normCodes = d.bytes(int64(rows), what)
+		m.norms = d.quantiser(1, what)
+	}
+	return m
+}
+
+// quantiser reads a quantiser for rows of dim values.
+func (d *decoder) quantiser(dim int, what string) *quantiser {
+	q := &quantiser{}
+	for _, field := range []*int{&q.dim, &q.parts, &q.dsub, &q.last} {
+		*field = int(d.int32(what))
+	}
+	if d.err == nil && (q.dim != dim || q.dsub < 1 || q.dsub > dim || q.parts != (dim+q.dsub-1)/q.dsub ||
+		q.last != dim-(q.parts-1)*q.dsub) {
+		d.fail("%s: its quantiser splits %d values into %d parts of %d, the last of %d; rows have %d",
+			what, q.dim, q.parts, q.dsub, q.last, dim)
+	}
+	q.centroids = d.floats(int64(dim)*centroidsPerPart, what)
+	return q
+}
+
+// checkShapes makes sure that every row that the dictionary can name is there.
+func (d *decoder) checkShapes(m *Model) {
+	inRows, inCols := m.in.size()
+	outRows, outCols := m.out.size()
+	ngrams := int64(m.args.Bucket)
+	if m.dict.prunedSize >= 0 {
+		if !m.quantised {
+			d.fail("the dictionary is pruned and the matrix is not quantised; the original refuses such a file too")
+		}
+		ngrams = 0
+		for _, row := range m.dict.pruned {
+			ngrams = max(ngrams, int64(row)+1)
+		}
+	}
+	outputs := m.dict.words
+	if m.Supervised() {
+		outputs = m.dict.labels()
+	}
+	switch {
+	case inCols != m.args.Dim || outCols != m.args.Dim:
+		d.fail("the matrices have rows of %d and %d values: want dim, which is %d", inCols, outCols, m.args.Dim)
+	case int64(inRows) < int64(m.dict.words)+ngrams:
+		d.fail("the input matrix has %d rows: want %d words and %d n-grams", inRows, m.dict.words, ngrams)
+	case outRows != outputs:
+		d.fail("the output matrix has %d rows: want %d", outRows, outputs)
+	}
+}

@@ -1,0 +1,120 @@
+package fasttext
+
+import (
+	"math"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
+)
+
+// A matrix holds rows that prediction reads: dense ones, or quantised codes.
+type matrix interface {
+	size() (rows, cols int)
+	// sum sets dst, cols long, to the sum of the named rows.
+	sum(dst []float32, rows []int32)
+	// dot returns the inner product of a row and x, cols long.
+	dot(row int, x []float32) float32
+	// dots sets out[i] to the inner product of row i and x.
+	dots(out, x []float32)
+}
+
+// A dense matrix holds its rows one after another, each in stride values of which
+// the first cols are the row and the others stay 0.
+type dense struct {
+	rows, cols, stride int
+	data               []float32
+	used               rowSet // if not nil, all other rows are 0
+}
+
+// newDense makes a matrix of zeros of which only the used rows (nil: all) will be
+// changed. Rows that fit are laid out so that none
+// straddles more cache lines (16 values) than it must: training is bound by how many of
+// them it touches.
+func newDense(rows, cols int, used rowSet) *dense {
+	stride := cols
+	switch {
+	case cols > 32:
+		stride = (cols + 3) &^ 3
+	case cols > 8:
+		stride = (cols + 15) &^ 15
+	case cols > 4:
+		stride = 8
+	case cols == 3:
+		stride = 4
+	}
+	m := &dense{rows: rows, cols: cols, stride: stride, data: make([]float32, rows*stride), used: used}
+	// Rows are scattered by hash. If they are so few that most small pages stay
+	// untouched, and so without memory, huge ones would undo that.
+	if used == nil || used.count() > len(m.data)*4/page/2 {
+		adviseHugePages(m.data)
+	}
+	return m
+}
+
+func (m *dense) size() (rows, cols int) { return m.rows, m.cols }
+
+func (m *dense) row(i int) []float32 { return m.data[i*m.stride:][:m.cols:m.cols] }
+
+func (m *dense) sum(dst []float32, rows []int32) { kernel.SumRows(dst, m.data, m.stride, rows) }
+
+func (m *dense) dot(row int, x []float32) float32 { return kernel.Dot(x, m.row(row)) }
+
+func (m *dense) dots(out, x []float32) { kernel.Dots(out, m.data, m.stride, x) }
+
+// fillUniform draws the first n rows from [-1/cols, 1/cols).
+func (m *dense) fillUniform(n int, r *rng) {
+	scale := 2 / float64(m.cols)
+	for i := range n {
+		row := m.row(i)
+		for j := range row {
+			row[j] = float32((r.float64() - 0.5) * scale)
+		}
+	}
+}
+
+// finite reports whether every value is a number.
+func (m *dense) finite() bool {
+	for i := m.nextUsed(0); i < m.rows; i = m.nextUsed(i + 1) {
+		for _, v := range m.row(i) {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// nextUsed returns the first row from i on that may be other than 0, or m.rows.
+func (m *dense) nextUsed(i int) int {
+	if m.used == nil {
+		return min(i, m.rows)
+	}
+	return m.used.next(i, m.rows)
+}
+
+// An rng is SplitMix64 (Steele et al., "Fast splittable pseudorandom number generators", 2014).
+type rng uint64
+
+func newRNG(seed, stream int) *rng {
+	r := rng(uint64(seed)*0x9E3779B97F4A7C15 ^ uint64(stream)*0xD1B54A32D192ED03)
+	return &r
+}
+
+func (r *rng) uint64() uint64 {
+	*r += 0x9E3779B97F4A7C15
+	z := uint64(*r)
+	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+	z = (z ^ z>>27) * 0x94D049BB133111EB
+	return z ^ z>>31
+}
+
+func (r *rng) float64() float64 { return float64(r.uint64()>>11) / (1 << 53) }
+
+// intn returns a number from 0 to n-1.
+func (r *rng) intn(n int) int { return int((r.uint64() >> 32) * uint64(n) >> 32) }
+
+// steps makes one gradient step for every row; see kernel.Steps.
+func (m *dense) steps(alpha, x, grad []float32) { kernel.Steps(m.data, m.stride, alpha, x, grad) }
+
+func dot(x, y []float32) float32 { return kernel.Dot(x, y) }
+
+func step(row []float32, a float32, x, grad []float32) { kernel.Step(row, a, x, grad) }

@@ -1,0 +1,124 @@
+package fasttext
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"unsafe"
+)
+
+// A Prediction is a label, with its prefix, and its probability.
+type Prediction struct {
+	Label string
+	Prob  float32
+}
+
+// Predict appends the k most probable labels of a text, best first, without
+// those whose probability is below threshold. k below 1 asks for all of them.
+//
+// The text is one example: its tokens are separated by spaces, tabs, newlines,
+// carriage returns, vertical tabs, form feeds and NULs, and </s>, which ends it, is added, as it was
+// for every line in training. Words should be written as they were there; see
+// package dataset for the usual normalisation. A text without anything the model
+// has a row for, and a model of word vectors, give no predictions.
+//
+// Probabilities are the original's, 0.00001 too high by its arithmetic, but never above 1.
+func (m *Model) Predict(dst []Prediction, text string, k int, threshold float32) []Prediction {
+	if m.loss == nil {
+		return dst
+	}
+	s := m.pool.Get().(*scratch)
+	s.line.all(m.dict, viewBytes(text))
+	for _, c := range m.rank(s, k, threshold) {
+		dst = append(dst, Prediction{m.labels[c.label], min(probOf(c.score), 1)})
+	}
+	m.pool.Put(s)
+	return dst
+}
+
+// rank returns the best labels of the rows in s.line.
+func (m *Model) rank(s *scratch, k int, threshold float32) []candidate {
+	if len(s.line.rows) == 0 {
+		return nil
+	}
+	if k < 1 || k > len(m.labels) {
+		k = len(m.labels)
+	}
+	m.average(s.hidden, s.line.rows)
+	s.top.k, s.top.heap = k, s.top.heap[:0]
+	m.loss.predict(s, m.out, threshold)
+	return s.top.sorted()
+}
+
+// PredictLines reads lines and hands the predictions for each, in order, to each;
+// what it hands over is only valid during the call. Lines are those of the original
+// command: one ends with a newline or with the token </s>, and the last one may end with
+// the text. Probabilities are exactly the original's, so they may be 1.00001. It
+// answers each line as soon as r delivers it.
+func (m *Model) PredictLines(ctx context.Context, r io.Reader, k int, threshold float32, each func([]Prediction) error) error {
+	if m.loss == nil {
+		return ErrNotSupervised
+	}
+	type answers struct {
+		all  []Prediction
+		ends []int
+	}
+	return forBlocks(ctx, r, func(b block) answers {
+		s := m.pool.Get().(*scratch)
+		defer m.pool.Put(s)
+		var a answers
+		for text := b.text; len(text) > 0; {
+			text = s.line.next(m.dict, text)
+			for _, c := range m.rank(s, k, threshold) {
+				a.all = append(a.all, Prediction{m.labels[c.label], probOf(c.score)})
+			}
+			a.ends = append(a.ends, len(a.all))
+		}
+		return a
+	}, func(a answers) error {
+		start := 0
+		for _, end := range a.ends {
+			if err := each(a.all[start:end]); err != nil {
+				return err
+			}
+			start = end
+		}
+		return nil
+	})
+}
+
+// SentenceVectorLines reads lines and hands the vector of each, in order, to
+// each; what it hands over is only valid during the call. Lines of a classifier are those
+// of PredictLines.
+func (m *Model) SentenceVectorLines(ctx context.Context, r io.Reader, each func([]float32) error) error {
+	dim := m.args.Dim
+	return forBlocks(ctx, r, func(b block) []float32 {
+		s := m.pool.Get().(*scratch)
+		defer m.pool.Put(s)
+		var all []float32
+		for text := b.text; len(text) > 0; {
+			if m.Supervised() {
+				text = s.line.next(m.dict, text)
+				m.average(s.hidden, s.line.rows)
+				all = append(all, s.hidden...)
+				continue
+			}
+			line, rest, _ := bytes.Cut(text, []byte("\n"))
+			all, text = m.appendSentence(all, s, line), rest
+		}
+		return all
+	}, func(all []float32) error {
+		for ; len(all) >= dim; all = all[dim:] {
+			if err := each(all[:dim:dim]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// viewBytes returns the bytes of a string, which must not be changed.
+func viewBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// viewString is b as a string, as long as b does not change.
+func viewString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -1,0 +1,292 @@
+package fasttext
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Progress says how far training is.
+type Progress struct {
+	Fraction       float64       // of the whole training, from 0 to 1
+	WordsPerSecond float64       // tokens learned from, by all workers together
+	LR             float64       // learning rate now
+	Loss           float64       // mean over all examples so far; NaN before the first
+	Elapsed        time.Duration // since the text was read
+	Remaining      time.Duration // estimate
+	Epoch          int           // under way, from 1
+	Words          int64         // tokens learned from so far, repeated ones again
+}
+
+// Epoch is a pass over the text that has just ended.
+type Epoch struct {
+	Number   int // from 1
+	Of       int
+	Progress Progress
+	Model    *Model // as it is now; for use during the call only
+}
+
+// Action says how training goes on after an epoch. KeepBest and Stop may be combined.
+type Action uint8
+
+const (
+	Stop     Action = 1 << iota // end training now
+	KeepBest                    // remember these weights: the last ones so marked become the model's
+	Continue Action = 0
+)
+
+// TrainOptions are the options of training and what wants to hear of it. The functions
+// may be nil; they are called one at a time, on the goroutine that called Train.
+type TrainOptions struct {
+	Args
+	// OnRead is called while the text is read.
+	OnRead func(words int64)
+	// OnVocabulary is called after the text was read, with its tokens and how many words and
+	// labels were kept.
+	OnVocabulary func(words int64, vocabulary, labels int)
+	// OnProgress is called a few times a second, and once at the end.
+	OnProgress func(Progress)
+	// OnEpoch is called after each epoch, while no worker runs.
+	OnEpoch func(Epoch) (Action, error)
+}
+
+// Train learns a classifier from text: one example a line, labels being the tokens
+// that start with Args.Label, in any place. The text is read once, to its end, before
+// learning starts. Lines without labels or without words are left out.
+//
+// Errors are those of r and of ctx, of Args.Validate, ErrEmpty, ErrNoLabels and
+// ErrDiverged. When ctx ends, Train returns within a tenth of a second of the
+// current read.
+//
+// As the original does, each example moves towards one of its labels, drawn at
+// random (all of them with OneVsAll), and the learning rate falls linearly to 0. Unlike there,
+// examples are taken in a new random order in each epoch, and rows of n-grams start at
+// zero: only words start at random. Text that is sorted by label is therefore
+// learned as well as mixed text, and n-grams that training never saw add no noise.
+func Train(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
+	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	if opt.Model != Supervised {
+		return nil, fmt.Errorf("training %v models is not offered yet: only supervised ones", opt.Model)
+	}
+	if !opt.hashesNgrams() {
+		opt.Bucket = 0
+	}
+	t, err := prepare(ctx, r, opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.train(ctx); err != nil {
+		return nil, err
+	}
+	return t.model, nil
+}
+
+// A trainer is a training under way.
+type trainer struct {
+	args     Args
+	opt      *TrainOptions
+	model    *Model
+	in, out  *dense
+	loss     objective
+	examples []example
+	subwords [][]int32
+	workers  []*worker
+	best     *snapshot
+
+	// What workers share.
+	gate    gate
+	outLock sync.Mutex   // of out, where workers have copies of it
+	order   []int32      // of the examples in this epoch
+	next    atomic.Int64 // place in order that no worker has taken
+	done    atomic.Int64 // tokens learned from
+	stop    atomic.Bool
+
+	total int64 // tokens to learn from, over all epochs
+	start time.Time
+	epoch int
+}
+
+// largestCopy bounds, in values, the output matrices that workers have copies of.
+const largestCopy = 4 << 20
+
+// prepare reads the text and makes the dictionary, the examples and the model.
+func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, error) {
+	threads := min(opt.Thread, maxWorkers())
+	txt, err := readText(ctx, r, threads, opt.OnRead)
+	if err != nil {
+		return nil, err
+	}
+	d := newDictionary(opt.Args)
+	d.tokens = txt.tokens
+	all, ids := mergeLexicons(txt.lexicons)
+	all.drop(d, opt.Args)
+	var vectors *vectors
+	if opt.PretrainedVectors != "" {
+		if vectors, err = readVectorsFile(opt.PretrainedVectors, opt.Dim); err != nil {
+			return nil, err
+		}
+		vectors.addTo(all)
+		d.tokens += int64(len(vectors.words))
+	}
+	meanings := all.dictionary(d)
+	d.index()
+	if opt.OnVocabulary != nil {
+		opt.OnVocabulary(txt.tokens, d.words, d.labels())
+	}
+	switch {
+	case d.words == 0:
+		return nil, ErrEmpty
+	case d.labels() == 0:
+		return nil, ErrNoLabels
+	case int64(d.words)+int64(opt.Bucket) > math.MaxInt32:
+		return nil, fmt.Errorf("%d words and -bucket %d are more rows than the file format has", d.words, opt.Bucket)
+	}
+
+	maker := newExampleMaker(d, txt, all, ids, meanings, threads)
+	t := &trainer{args: opt.Args, opt: &opt, subwords: maker.subwords, examples: maker.makeAll(txt.blocks, threads)}
+	if len(t.examples) == 0 {
+		return nil, ErrNoLabels
+	}
+	for i := range t.examples {
+		t.total += int64(t.examples[i].tokens) * int64(opt.Epoch)
+	}
+	t.in = newDense(d.words+opt.Bucket, opt.Dim, maker.used)
+	t.out = newDense(d.labels(), opt.Dim, nil)
+	t.in.fillUniform(d.words, newRNG(opt.Seed, 0))
+	if vectors != nil {
+		vectors.copyTo(t.in, d)
+	}
+	t.model = &Model{args: opt.Args, dict: d, in: t.in, out: t.out}
+	if err := t.model.finish(true); err != nil {
+		return nil, err
+	}
+	t.loss = t.model.loss
+	ownOutput := threads > 1 && (opt.Loss == Softmax || opt.Loss == OneVsAll) && len(t.out.data) <= largestCopy
+	for i := range threads {
+		t.workers = append(t.workers, newWorker(t, i, ownOutput))
+	}
+	return t, ctx.Err()
+}
+
+// mergeLexicons merges all into the first one and returns, for each, the numbers its
+// tokens have there.
+func mergeLexicons(lexicons []*lexicon) (all *lexicon, ids [][]int32) {
+	all = &lexicon{slots: make([]uint64, len(lexicons[0].slots))}
+	for _, l := range lexicons {
+		ids = append(ids, all.merge(l))
+	}
+	return all, ids
+}
+
+// train runs the epochs.
+func (t *trainer) train(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { t.stop.Store(true) })()
+	t.start = time.Now()
+	t.order = make([]int32, len(t.examples))
+	for i := range t.order {
+		t.order[i] = int32(i)
+	}
+	shuffler := newRNG(t.args.Seed, -1)
+	for t.epoch = 1; t.epoch <= t.args.Epoch; t.epoch++ {
+		for i := len(t.order) - 1; i > 0; i-- {
+			j := shuffler.intn(i + 1)
+			t.order[i], t.order[j] = t.order[j], t.order[i]
+		}
+		t.runWorkers()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for _, w := range t.workers {
+			if w.diverged {
+				return ErrDiverged
+			}
+		}
+		action, err := t.endEpoch()
+		if err != nil {
+			return err
+		}
+		if action&Stop != 0 {
+			break
+		}
+	}
+	if t.best != nil {
+		t.best.restore(t)
+	}
+	if !t.in.finite() || !t.out.finite() {
+		return ErrDiverged
+	}
+	if t.opt.OnProgress != nil {
+		t.epoch = min(t.epoch, t.args.Epoch)
+		t.opt.OnProgress(t.progress())
+	}
+	return nil
+}
+
+// runWorkers lets all workers loose on one epoch and reports progress until they are done.
+func (t *trainer) runWorkers() {
+	t.next.Store(0)
+	var wg sync.WaitGroup
+	for _, w := range t.workers {
+		wg.Go(w.run)
+	}
+	if t.opt.OnProgress == nil {
+		wg.Wait()
+		return
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			t.opt.OnProgress(t.progress())
+		}
+	}
+}
+
+func (t *trainer) endEpoch() (Action, error) {
+	if t.opt.OnEpoch == nil {
+		return Continue, nil
+	}
+	action, err := t.opt.OnEpoch(Epoch{t.epoch, t.args.Epoch, t.progress(), t.model})
+	if err == nil && action&KeepBest != 0 {
+		if t.best == nil {
+			t.best = newSnapshot(t)
+		}
+		t.best.take(t)
+	}
+	return action, err
+}
+
+// fraction returns how much of the training is done.
+func (t *trainer) fraction() float64 { return min(float64(t.done.Load())/float64(max(t.total, 1)), 1) }
+
+// rate returns the learning rate now.
+func (t *trainer) rate() float32 { return float32(t.args.LR * (1 - t.fraction())) }
+
+func (t *trainer) progress() Progress {
+	p := Progress{Fraction: t.fraction(), Epoch: t.epoch, Words: t.done.Load(), Elapsed: time.Since(t.start)}
+	p.LR = t.args.LR * (1 - p.Fraction)
+	var examples int64
+	for _, w := range t.workers {
+		p.Loss += math.Float64frombits(w.knownLoss.Load())
+		examples += w.knownExamples.Load()
+	}
+	p.Loss /= float64(examples)
+	if s := p.Elapsed.Seconds(); s > 0 {
+		p.WordsPerSecond = float64(p.Words) / s
+	}
+	if p.Fraction > 0 {
+		p.Remaining = time.Duration(float64(p.Elapsed) * (1 - p.Fraction) / p.Fraction)
+	}
+	return p
+}

@@ -1,0 +1,111 @@
+package fasttextcmd
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/heliograph/heliograph/fasttext"
+)
+
+// trainFlags is a training command line.
+type trainFlags struct {
+	fasttext.Args
+	input, output string
+}
+
+// errNoValue means that a flag that needs a value is the last word.
+var errNoValue = errors.New("missing value")
+
+// parseTrain reads flags in the original's form: one dash, the value as the next word. On
+// error it has printed why, and the usage where that helps.
+func (c *command) parseTrain(words []string) (*trainFlags, error) {
+	f := &trainFlags{Args: fasttext.SupervisedDefaults()}
+	err := f.parse(words)
+	if err == nil && (f.input == "" || f.output == "") {
+		err = errors.New("Empty input or output path.")
+	}
+	if err != nil {
+		fmt.Fprintln(c.stderr, err)
+		printTrainUsage(c.stderr, f.Args)
+		return nil, errUsage
+	}
+	return f, nil
+}
+
+func (f *trainFlags) parse(words []string) error {
+	ints := map[string]*int{
+		"-lrUpdateRate": &f.LRUpdateRate, "-dim": &f.Dim, "-ws": &f.WS, "-epoch": &f.Epoch,
+		"-minCount": &f.MinCount, "-minCountLabel": &f.MinCountLabel, "-neg": &f.Neg,
+		"-wordNgrams": &f.WordNgrams, "-bucket": &f.Bucket, "-minn": &f.Minn, "-maxn": &f.Maxn,
+		"-thread": &f.Thread, "-verbose": &f.Verbose, "-seed": &f.Seed,
+	}
+	floats := map[string]*float64{"-lr": &f.LR, "-t": &f.T}
+	texts := map[string]*string{
+		"-input": &f.input, "-output": &f.output, "-label": &f.Label, "-pretrainedVectors": &f.PretrainedVectors,
+	}
+	for len(words) > 0 {
+		name := words[0]
+		words = words[1:]
+		switch {
+		case !strings.HasPrefix(name, "-"):
+			return errors.New("Provided argument without a dash! Usage:")
+		case name == "-h":
+			return errors.New("Here is the help! Usage:")
+		case name == "-saveOutput":
+			f.SaveOutput = true
+			continue
+		case name == "-qnorm" || name == "-retrain" || name == "-qout":
+			continue // of quantize; the original accepts them here
+		case strings.HasPrefix(name, "-autotune-"):
+			return fmt.Errorf("%s is not offered yet", name)
+		}
+		var value string
+		if len(words) > 0 {
+			value = words[0]
+			words = words[1:]
+		} else if name != "-cutoff" && name != "-dsub" && name != "-loss" &&
+			ints[name] == nil && floats[name] == nil && texts[name] == nil {
+			return fmt.Errorf("Unknown argument: %s", name)
+		} else {
+			return fmt.Errorf("%s is missing an argument", name)
+		}
+		var err error
+		switch {
+		case ints[name] != nil:
+			*ints[name], err = parseInt(value)
+		case floats[name] != nil:
+			*floats[name], err = parseFloat(value)
+		case texts[name] != nil:
+			*texts[name] = value
+		case name == "-loss":
+			f.Loss, err = fasttext.ParseLoss(value)
+		case name == "-cutoff" || name == "-dsub":
+			_, err = parseInt(value) // of quantize; the original accepts them here
+		default:
+			return fmt.Errorf("Unknown argument: %s", name)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %v", name, err)
+		}
+	}
+	return nil
+}
+
+func parseInt(s string) (int, error) {
+	n, err := strconv.ParseInt(s, 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a whole number of 32 bits", s)
+	}
+	return int(n), nil
+}
+
+func parseFloat(s string) (float64, error) {
+	x, err := strconv.ParseFloat(s, 32)
+	if err != nil || math.IsNaN(x) {
+		return 0, fmt.Errorf("%q is not a number", s)
+	}
+	return x, nil
+}

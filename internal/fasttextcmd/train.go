@@ -1,0 +1,90 @@
+package fasttextcmd
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/heliograph/heliograph/fasttext"
+)
+
+func (c *command) supervised(words []string) error {
+	f, err := c.parseTrain(words)
+	if err != nil {
+		return err
+	}
+	if f.input == "-" {
+		return fmt.Errorf("Cannot use stdin for training!")
+	}
+	in, err := os.Open(f.input)
+	if err != nil {
+		return fmt.Errorf("%s cannot be opened for training: %w", f.input, err)
+	}
+	defer in.Close()
+	if err := writable(f.output + ".bin"); err != nil {
+		return err
+	}
+	opt := fasttext.TrainOptions{Args: f.Args}
+	if f.Verbose > 1 {
+		read := int64(0)
+		opt.OnRead = func(tokens int64) {
+			if millions := tokens / 1e6; millions > read {
+				read = millions
+				fmt.Fprintf(c.stderr, "\rRead %dM words", read)
+			}
+		}
+	}
+	var last fasttext.Progress
+	if f.Verbose > 0 {
+		opt.OnVocabulary = func(tokens int64, words, labels int) {
+			fmt.Fprintf(c.stderr, "\rRead %dM words\nNumber of words:  %d\nNumber of labels: %d\n",
+				tokens/1e6, words, labels)
+		}
+		opt.OnProgress = func(p fasttext.Progress) {
+			last = p
+			if f.Verbose > 1 {
+				c.printProgress(p, f.Thread)
+			}
+		}
+	}
+	m, err := fasttext.Train(c.ctx, in, opt)
+	if err != nil {
+		return err
+	}
+	if f.Verbose > 0 {
+		last.Fraction, last.LR, last.Remaining = 1, 0, 0
+		c.printProgress(last, f.Thread)
+		fmt.Fprintln(c.stderr)
+	}
+	return c.save(m, f)
+}
+
+// writable makes sure, before the work and not after it, that a file can be written beside path.
+func writable(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return fmt.Errorf("%s cannot be opened for saving: %w", path, err)
+	}
+	return f.Close()
+}
+
+func (c *command) save(m *fasttext.Model, f *trainFlags) error {
+	if err := m.SaveFile(f.output + ".bin"); err != nil {
+		return err
+	}
+	if err := fasttext.WriteFile(f.output+".vec", m.WriteVectors); err != nil {
+		return err
+	}
+	if f.SaveOutput {
+		return fasttext.WriteFile(f.output+".output", m.WriteOutputVectors)
+	}
+	return nil
+}
+
+// printProgress writes over the line with the last progress.
+func (c *command) printProgress(p fasttext.Progress, threads int) {
+	left := int64(p.Remaining / time.Second)
+	fmt.Fprintf(c.stderr, "\rProgress: %5.1f%% words/sec/thread: %7d lr: %9.6f avg.loss: %9.6f ETA: %3dh%2dm%2ds",
+		100*p.Fraction, int64(p.WordsPerSecond)/int64(max(threads, 1)), p.LR, p.Loss,
+		left/3600, left/60%60, left%60)
+}

@@ -1,0 +1,91 @@
+package fasttextcmd
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/heliograph/heliograph/fasttext"
+)
+
+const usage = `usage: fasttext <command> <args>
+
+Commands:
+
+  supervised              train a classifier from labelled text
+  test                    evaluate a classifier: precision and recall
+  test-label              evaluate a classifier, label by label
+  predict                 print the most likely labels of each line
+  predict-prob            the same, with probabilities
+  print-word-vectors      print the vector of each word read
+  print-sentence-vectors  print the vector of each line read
+  dump                    print a model's options, dictionary or matrices
+
+Not offered yet: quantize, skipgram, cbow, print-ngrams, nn, analogies.
+
+`
+
+const testUsage = `usage: fasttext %s <model> <test-data> [<k>] [<th>]
+
+  <model>      model file
+  <test-data>  labelled text (- is standard input)
+  <k>          how many labels to predict for each line (1 if not given)
+  <th>         least probability of a predicted label (0 if not given)
+
+`
+
+const predictUsage = `usage: fasttext predict[-prob] <model> <test-data> [<k>] [<th>]
+
+  <model>      model file
+  <test-data>  text (- is standard input)
+  <k>          how many labels to predict for each line (1 if not given; -1 is all)
+  <th>         least probability of a predicted label (0 if not given)
+
+`
+
+const vectorsUsage = `usage: fasttext %s <model>
+
+  <model>      model file
+
+`
+
+const dumpUsage = `usage: fasttext dump <model> <option>
+
+  <model>      model file
+  <option>     args, dict, input or output
+`
+
+// printTrainUsage prints the flags with the values that hold without them.
+func printTrainUsage(w io.Writer, a fasttext.Args) {
+	fmt.Fprintf(w, `
+Mandatory:
+  -input              file to learn from
+  -output             path of the files to write, without .bin and .vec
+
+Optional:
+  -verbose            how much to print: 0 nothing, 1 results, 2 progress [%d]
+
+Optional, for the dictionary:
+  -minCount           least number of times a word occurs [%d]
+  -minCountLabel      least number of times a label occurs [%d]
+  -wordNgrams         longest word n-gram [%d]
+  -bucket             number of rows that n-grams share [%d]
+  -minn               shortest character n-gram [%d]
+  -maxn               longest character n-gram, 0 for none [%d]
+  -t                  sampling threshold [%g]
+  -label              prefix of labels [%s]
+
+Optional, for training:
+  -lr                 learning rate [%g]
+  -lrUpdateRate       tokens between changes of the learning rate [%d]
+  -dim                length of vectors [%d]
+  -ws                 size of the context window [%d]
+  -epoch              number of passes over the text [%d]
+  -neg                number of negatives to sample [%d]
+  -loss               ns, hs, softmax or one-vs-all [%v]
+  -thread             number of threads; with 1, results are reproducible [%d]
+  -pretrainedVectors  .vec file to start from [%s]
+  -saveOutput         also write the output vectors, to .output [%t]
+  -seed               seed of the random numbers [%d]
+`, a.Verbose, a.MinCount, a.MinCountLabel, a.WordNgrams, a.Bucket, a.Minn, a.Maxn, a.T, a.Label,
+		a.LR, a.LRUpdateRate, a.Dim, a.WS, a.Epoch, a.Neg, a.Loss, a.Thread, a.PretrainedVectors, a.SaveOutput, a.Seed)
+}
