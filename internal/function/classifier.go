@@ -29,7 +29,8 @@ func NewClassifier(invoker Invoker) *Classifier { return &Classifier{invoker} }
 
 // Classify returns the k most probable labels of text, without the prefix
 // `__label__`, and the probability of each, from the most probable down. k is
-// AllLabels for all. A text in which the model knows nothing may have none.
+// AllLabels for all. A text in which the model knows nothing may have none; one
+// without anything in it is an Invalid error.
 //
 // An endpoint that is missing or not in service is an Unavailable error that
 // names it and says what to do.
@@ -37,31 +38,35 @@ func (c *Classifier) Classify(ctx context.Context, endpoint, text string, k int)
 	if k == AllLabels {
 		k = maxLabels
 	}
-	body := append([]byte(`{"instances": [`), quote(dataset.Normalize(text))...)
+	text = dataset.Normalize(text)
+	if text == "" {
+		return nil, nil, errs.Invalidf("The text is empty. Send the request's own words.")
+	}
+	body := append([]byte(`{"instances": [`), quote(text)...)
 	body = fmt.Appendf(body, `], "configuration": {"k": %d}}`, k)
 	answer, err := c.invoker.InvokeEndpoint(ctx, endpoint, "application/json", body)
 	if err != nil {
 		return nil, nil, endpointError(endpoint, err)
 	}
-	return decodeLabels(endpoint, answer)
+	labels, probabilities, err = decodeLabels(endpoint, answer)
+	k = min(k, len(labels)) // a model of one's own may not heed k
+	return labels[:k], probabilities[:k], err
 }
 
-// endpointError words the failures that an operator can mend for the caller, who
-// may be that operator, and passes on all others as they are.
+// endpointError words the failures that an operator can mend for a caller who may
+// be that operator, and passes on all others as they are.
 func endpointError(endpoint string, err error) error {
-	switch errs.KindOf(err) {
-	case errs.NotFound, errs.Invalid, errs.Unavailable, errs.Conflict, errs.Throttled:
-		return errs.Wrap(err, errs.Unavailable, "EndpointUnavailable",
-			"The endpoint %q gave no answer: %s Check with DescribeEndpoint that it exists and is InService.", endpoint, sentence(errs.MessageOf(err)))
+	const code = "EndpointUnavailable"
+	switch kind := errs.KindOf(err); {
+	case kind == errs.Invalid && errs.CodeOf(err) == "ModelError":
+		return errs.Wrap(err, errs.Unavailable, code, "The endpoint %q could not answer. The log of the endpoint has the cause.", endpoint)
+	case kind == errs.NotFound || kind == errs.Invalid || kind == errs.Conflict:
+		return errs.Wrap(err, errs.Unavailable, code,
+			"The endpoint %q does not exist or is not in service. Look with DescribeEndpoint, and create it if it is missing.", endpoint)
+	case kind == errs.Unavailable || kind == errs.Throttled:
+		return errs.Wrap(err, errs.Unavailable, code, "The endpoint %q is busy or still starting. Try again in a moment.", endpoint)
 	}
 	return fmt.Errorf("invoke endpoint %q: %w", endpoint, err)
-}
-
-func sentence(s string) string {
-	if s = strings.TrimSpace(s); s != "" && !strings.HasSuffix(s, ".") {
-		s += "."
-	}
-	return s
 }
 
 // decodeLabels reads what an endpoint of one text classifier answers for one

@@ -51,12 +51,9 @@ func decodeEvent(data []byte) (event, error) {
 	if err != nil {
 		return e, err
 	}
-	switch {
-	case len(e.text) > MaxText:
+	if len(e.text) > MaxText {
 		return e, refuse(http.StatusRequestEntityTooLarge,
 			"The text is %d bytes long; at most %d are classified. Send a shorter part of it.", len(e.text), MaxText)
-	case strings.TrimSpace(e.text) == "":
-		return e, refuse(http.StatusBadRequest, "The text is empty. Send the request's own words.")
 	}
 	return e, nil
 }
