@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/function"
@@ -66,6 +67,8 @@ func (g *Gateway) api(x *exchange, r *http.Request, api, stage, path string) {
 	}
 	if err != nil {
 		g.failed(x, r, rt, err)
+	} else if x.status >= 500 {
+		g.Logger.Warn("gateway: function answered with a failure", "request_id", x.request, "route", rt.Path, "function", rt.Function, "status", x.status)
 	}
 }
 
@@ -90,6 +93,9 @@ func (g *Gateway) refuse(x *exchange, err error) {
 	x.fail(failure{http.StatusForbidden, "AccessDeniedException", string(body)})
 }
 
+// bodyTimeout is how long a client may take to send its body.
+const bodyTimeout = 30 * time.Second
+
 // readBody reads the whole body of a request.
 func readBody(x *exchange, r *http.Request) ([]byte, *failure) {
 	if r.ContentLength > MaxBody {
@@ -98,6 +104,10 @@ func readBody(x *exchange, r *http.Request) ([]byte, *failure) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, &errMediaType
 	}
+	// Not every writer has a connection to set a deadline on.
+	control := http.NewResponseController(x.ResponseWriter)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(x.ResponseWriter, r.Body, MaxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &errTooLong

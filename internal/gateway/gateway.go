@@ -3,10 +3,10 @@
 // S3's website hosting does.
 //
 // Every request is authorised for the anonymous principal before anything runs
-// or is read. Bodies, response times and the number of functions that run at a
-// time are bounded; a fault is logged once with the request's id, of which the
-// caller learns nothing but the id. The handler doesn't bound how long a client
-// takes to send or receive: the http.Server's timeouts do.
+// or is read. Bodies and the time to send one, response times and the number of
+// functions that run at a time are bounded; a fault is logged once with the
+// request's id, of which the caller learns nothing but the id. How long a client
+// takes to send its headers or to receive is for the http.Server to bound.
 package gateway
 
 import (

@@ -36,6 +36,7 @@ function complain(words) {
 function show(item) {
   text.value = item.text;
   complain('');
+  showCurl();
   showAnswer(item.answer, item.took);
   showQueue(queue, item, show);
   byID('live').textContent = spoken(item.answer);
