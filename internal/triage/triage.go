@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -130,6 +131,11 @@ func (s *Service) ask(ctx context.Context, text string, r *Result) error {
 	var wait sync.WaitGroup
 	for i, q := range questions {
 		wait.Go(func() {
+			defer func() {
+				if fault := recover(); fault != nil { // a panic here would end the server, not the request
+					failed[i] = fmt.Errorf("panic: %v\n%s", fault, debug.Stack())
+				}
+			}()
 			*q.aspect, failed[i] = s.aspect(ctx, q.endpoint, text)
 		})
 	}
