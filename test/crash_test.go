@@ -199,9 +199,6 @@ func TestKilledDuringTraining(t *testing.T) {
 	if err != nil || len(logs.Events) != 1 {
 		t.Errorf("the log says %d times that training finished, want once (%v)", len(logs.Events), err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(data, "work", "*")); len(left) > 0 {
-		t.Errorf("leftovers of the killed trainings: %q", left)
-	}
 }
 
 // TestKilledAfterCreateEndpoint kills the server the moment CreateEndpoint has

@@ -149,7 +149,7 @@ func browser(t *testing.T, s *server) {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	command(t, append(cleanEnv(), "PAGE_URL="+s.public+"/", "SCREENSHOTS="+dir), "node", "../web/e2e/page.mjs")
+	command(t, append(cleanEnv(), "HELIOGRAPH_URL="+s.public, "HELIOGRAPH_SHOTS="+dir), "node", "../web/e2e/page.mjs")
 	for _, name := range []string{"desktop.png", "phone.png"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() < 10_000 {
 			t.Errorf("screenshot %s: %v, %v", name, info, err)

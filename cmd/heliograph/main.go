@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -26,6 +28,9 @@ func main() {
 
 // run is the whole program with its exit code: 0 done, 1 failed.
 func run(ctx context.Context, args []string) int {
+	if name := filepath.Base(args[0]); strings.TrimSuffix(name, ".exe") == "fasttext" {
+		return runFastText(ctx, args[1:])
+	}
 	root := newRootCommand()
 	root.SetArgs(args[1:])
 	if err := root.ExecuteContext(ctx); err != nil {
@@ -69,14 +74,13 @@ Start with "heliograph demo", or "heliograph train --help" for files on disk.`,
 		&cobra.Group{ID: "server", Title: "Server:"},
 		&cobra.Group{ID: "files", Title: "Models and data on disk:"},
 	)
-	for group, commands := range map[string][]*cobra.Command{
-		"server": {},
-		"files":  {},
-	} {
+	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {
 			c.GroupID = group
 			root.AddCommand(c)
 		}
 	}
+	add("server", newServeCommand(), newDemoCommand(), newRouteCommand())
+	add("files", newDatasetCommand(), newTrainCommand(), newPredictCommand(), newEvaluateCommand(), newFastTextCommand())
 	return root
 }

@@ -167,5 +167,3 @@ func (c Config) Validate() error {
 func (c Config) databaseFile() string { return filepath.Join(c.Data, "heliograph.db") }
 func (c Config) blobDir() string      { return filepath.Join(c.Data, "blob") }
 func (c Config) cacheDir() string     { return filepath.Join(c.Data, "cache") }
-func (c Config) workDir() string      { return filepath.Join(c.Data, "work") }
-func (c Config) lockFile() string     { return filepath.Join(c.Data, "lock") }

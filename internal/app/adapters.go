@@ -1,0 +1,68 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/function"
+	"github.com/heliograph/heliograph/internal/iam"
+	"github.com/heliograph/heliograph/internal/route"
+	"github.com/heliograph/heliograph/internal/serving"
+	"github.com/heliograph/heliograph/internal/telemetry"
+	"github.com/heliograph/heliograph/internal/triage"
+)
+
+// invoker asks endpoints in the name of the built-in functions' role, whoever
+// called the function: that role is what decides which endpoints they reach.
+type invoker struct {
+	serving *serving.Service
+	iam     *iam.Service
+}
+
+func (i invoker) InvokeEndpoint(ctx context.Context, endpoint, contentType string, body []byte) ([]byte, error) {
+	ctx = iam.WithPrincipal(ctx, i.iam.FunctionPrincipal())
+	out, err := i.serving.Invoke(ctx, serving.InvokeInput{Endpoint: endpoint, ContentType: contentType, Accept: contentType, Body: body})
+	return out.Body, err
+}
+
+// triager gives the functions triage without their knowing its types.
+type triager struct{ *triage.Service }
+
+func (t triager) Triage(ctx context.Context, text string) (any, error) {
+	return t.Service.Triage(ctx, text)
+}
+
+// functions gives routes and the gateway the functions by name.
+type functions struct{ *function.Registry }
+
+func (f functions) Check(name string, c route.Config) error {
+	return f.Registry.Check(name, function.Config(c))
+}
+
+// requests counts what a listener answered.
+type requests struct {
+	count *telemetry.Counter
+	took  *telemetry.Histogram
+}
+
+// latencies are the bounds of request times, in seconds.
+var latencies = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
+// ObserveRequest is the gateway's count.
+func (r requests) ObserveRequest(target, method string, status int, took time.Duration) {
+	r.count.Inc(target, method, statusClass(status))
+	r.took.Observe(took.Seconds(), target)
+}
+
+// ObserveCall is the control listener's count.
+func (r requests) ObserveCall(service, operation string, status int, took time.Duration) {
+	r.count.Inc(service, operation, statusClass(status))
+	r.took.Observe(took.Seconds(), service)
+}
+
+func statusClass(status int) string {
+	if status < 100 || status > 599 {
+		return "none"
+	}
+	return string('0'+byte(status/100)) + "xx"
+}

@@ -1,0 +1,188 @@
+// Package app makes one server of all the rooms: it opens what is kept on disk,
+// wires the services to each other and to their APIs, and runs the two listeners.
+//
+// Open claims the data directory: two servers never share one. Run returns when
+// its context ends and the running requests are answered, or when a part that
+// the server can't do without has failed.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/heliograph/heliograph/internal/blob"
+	"github.com/heliograph/heliograph/internal/function"
+	"github.com/heliograph/heliograph/internal/gateway"
+	"github.com/heliograph/heliograph/internal/iam"
+	"github.com/heliograph/heliograph/internal/route"
+	"github.com/heliograph/heliograph/internal/serving"
+	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/telemetry"
+	"github.com/heliograph/heliograph/internal/training"
+	"github.com/heliograph/heliograph/internal/triage"
+)
+
+// App is a server.
+type App struct {
+	cfg     Config
+	version string
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+	closers []io.Closer // closed in reverse order
+
+	db    *store.DB
+	blobs *blob.Dir
+	iam   *iam.Service
+
+	training  *training.Service
+	serving   *serving.Service
+	functions functions
+	routes    *route.Service
+
+	control, public *listener
+	newKey          *iam.Key // set if this start made the root key
+}
+
+// Open opens the data directory and both listeners. logs is where the server's
+// own log goes; version is what it calls itself.
+func Open(ctx context.Context, cfg Config, version string, logs io.Writer) (a *App, err error) {
+	a = &App{cfg: cfg, version: version, metrics: telemetry.New()}
+	if a.log, err = telemetry.NewLogger(logs, cfg.LogFormat, cfg.LogLevel); err != nil {
+		return nil, err
+	}
+	for _, open := range []func(context.Context) error{a.openData, a.openServices, a.openListeners} {
+		if err := open(ctx); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
+	}
+	return a, nil
+}
+
+// openData claims the data directory and opens everything in it.
+func (a *App) openData(ctx context.Context) error {
+	if err := os.MkdirAll(a.cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	blobs, err := blob.Open(a.cfg.blobDir()) // holds the lock that keeps a second server out
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", a.cfg.Data, err)
+	}
+	a.blobs, a.closers = blobs, append(a.closers, blobs)
+	if a.db, err = store.Open(ctx, a.cfg.databaseFile()); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.db)
+	if err := a.db.ReleaseLeases(ctx); err != nil {
+		return err
+	}
+	key, created, err := iam.LoadOrCreateRootKey(a.cfg.Data, a.cfg.AccessKeyID, a.cfg.SecretAccessKey)
+	if err != nil {
+		return err
+	}
+	if created {
+		a.newKey = &key
+	}
+	a.iam, err = iam.New(iam.Config{RootKey: key, AccountID: a.cfg.AccountID, Region: a.cfg.Region})
+	return err
+}
+
+// openServices makes the services of level 3 and fills in what each needs of
+// the others.
+func (a *App) openServices(ctx context.Context) (err error) {
+	finished := a.metrics.Counter("heliograph_training_jobs_total", "Training jobs that reached an end.", "status")
+	a.training, err = training.New(training.Options{
+		DB: a.db, Blobs: a.blobs, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID,
+		AsRole: func(ctx context.Context, _ string) context.Context {
+			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
+		},
+		Parallel: a.cfg.TrainingJobs,
+		Log:      a.log,
+		Finished: func(status string, _ time.Duration) { finished.Inc(status) },
+	})
+	if err != nil {
+		return err
+	}
+	a.serving, err = serving.New(serving.Options{
+		DB: a.db, Objects: a.blobs, Auth: a.iam, Metrics: a.metrics, Log: a.log,
+		Region: a.cfg.Region, Account: a.cfg.AccountID, Dir: a.cfg.cacheDir(),
+	})
+	if err != nil {
+		return err
+	}
+	ask := invoker{a.serving, a.iam}
+	triage := triager{triage.New(function.NewClassifier(ask), triage.DefaultConfig())}
+	a.functions = functions{function.NewRegistry(ask, triage)}
+	a.routes, err = route.New(ctx, route.Options{
+		DB: a.db, Authorizer: a.iam, Functions: a.functions, Region: a.cfg.Region, Account: a.cfg.AccountID,
+	})
+	return err
+}
+
+func (a *App) openListeners(ctx context.Context) (err error) {
+	if a.control, err = listen(ctx, "control", a.cfg.ControlListen); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.control.socket)
+	if a.public, err = listen(ctx, "public", a.cfg.PublicListen); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.public.socket)
+	return nil
+}
+
+// Run serves until ctx ends.
+func (a *App) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.training.Run(ctx) })
+	group.Go(func() error { return a.serving.Run(ctx) })
+	group.Go(func() error { return a.control.serve(ctx, a.controlHandler(), a.cfg.DrainTimeout, a.log) })
+	group.Go(func() error { return a.public.serve(ctx, a.publicHandler(), a.cfg.DrainTimeout, a.log) })
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Close gives up the data directory and the listeners. Run must have returned.
+func (a *App) Close() error {
+	var faults []error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		if err := a.closers[i].Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// ControlURL and PublicURL are where clients on this machine reach the listeners.
+func (a *App) ControlURL() string { return a.control.url() }
+func (a *App) PublicURL() string  { return a.public.url() }
+
+// NewKey returns the root key if this start has made it, nil otherwise. It is to
+// be shown to the operator once.
+func (a *App) NewKey() *iam.Key { return a.newKey }
+
+// publicHandler is the public listener.
+func (a *App) publicHandler() http.Handler {
+	return gateway.New(gateway.Config{
+		Routes: a.routes, Functions: a.functions, Sites: a.blobs, Authorizer: a.iam,
+		Anonymous: func(ctx context.Context) context.Context {
+			return iam.WithPrincipal(ctx, a.iam.AnonymousPrincipal())
+		},
+		Metrics: requests{
+			a.metrics.Counter("heliograph_public_requests_total", "Requests of the public listener.", "target", "method", "status"),
+			a.metrics.Histogram("heliograph_public_request_seconds", "Time to answer a request of the public listener.", latencies, "target"),
+		},
+		Logger: a.log, Account: a.cfg.AccountID, RootSite: a.cfg.RootSite,
+	})
+}

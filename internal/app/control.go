@@ -1,0 +1,112 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/heliograph/heliograph/internal/awsapi/iamapi"
+	"github.com/heliograph/heliograph/internal/awsapi/logs"
+	"github.com/heliograph/heliograph/internal/awsapi/runtime"
+	"github.com/heliograph/heliograph/internal/awsapi/s3"
+	"github.com/heliograph/heliograph/internal/awsapi/sagemaker"
+	"github.com/heliograph/heliograph/internal/awsapi/sts"
+	"github.com/heliograph/heliograph/internal/awsapi/wire"
+	"github.com/heliograph/heliograph/internal/iam"
+	"github.com/heliograph/heliograph/internal/rest"
+)
+
+// restService is the scope that signatures on the REST API name.
+const restService = "heliograph"
+
+// controlHandler is the control listener. What is signed for an AWS service is
+// that service's, whatever its path; so a bucket may be called "api" or
+// "metrics". The rest is told apart by path.
+func (a *App) controlHandler() http.Handler {
+	aws := a.awsHandler()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusOK, "alive") })
+	mux.HandleFunc("GET /readyz", a.ready)
+	mux.Handle("GET /metrics", a.metrics.Handler())
+	mux.Handle("/api/", a.restHandler())
+	mux.Handle("/", aws)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if service := iam.ScopeService(r); service != "" && service != restService || r.Header.Get("X-Amz-Target") != "" {
+			aws.ServeHTTP(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "//") { // a key of S3 may begin so; the mux would redirect
+			aws.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	if err := a.db.Ping(r.Context()); err != nil {
+		a.log.Error("not ready: the database does not answer", "error", err)
+		answer(w, http.StatusServiceUnavailable, "the database does not answer")
+	} else if !a.serving.Ready() {
+		answer(w, http.StatusServiceUnavailable, "endpoints are still loading their models")
+	} else {
+		answer(w, http.StatusOK, "ready")
+	}
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write([]byte(text + "\n"))
+}
+
+func (a *App) awsHandler() http.Handler {
+	count := requests{
+		a.metrics.Counter("heliograph_api_requests_total", "Requests of the AWS APIs.", "service", "operation", "status"),
+		a.metrics.Histogram("heliograph_api_request_seconds", "Time to answer a request of the AWS APIs.", latencies, "service"),
+	}
+	opt := wire.Options{Logger: a.log}
+	return wire.NewRouter(wire.RouterOptions{
+		Options:  wire.Options{Logger: a.log, Observe: count.ObserveCall},
+		Verifier: a.iam,
+		JSON: map[string]http.Handler{
+			"sagemaker/SageMaker": sagemaker.New(a.training, a.serving, opt),
+			"logs/Logs_20140328":  logs.New(logs.Options{Store: a.db, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Wire: opt}),
+		},
+		Query: map[string]http.Handler{
+			"sts/2011-06-15": sts.New(a.iam, opt),
+			"iam/2010-05-08": iamapi.New(a.iam, opt),
+		},
+		REST: map[string]wire.REST{
+			"sagemaker": {Handler: runtime.New(a.serving, opt), Path: "/endpoints/", MaxBody: runtime.MaxBody},
+		},
+		S3:   s3.New(a.blobs, s3.Options{Authorize: a.iam.Authorize, Logger: a.log, Region: a.cfg.Region, AccountID: a.cfg.AccountID}),
+		Home: http.RedirectHandler(rest.DocsPath, http.StatusFound),
+		Enrich: func(ctx context.Context, res iam.Result) context.Context {
+			if res.Chunks == nil {
+				return ctx
+			}
+			return s3.WithChunkVerifier(ctx, res.Chunks)
+		},
+	})
+}
+
+// restHandler is the REST API: signed, but for its documentation.
+func (a *App) restHandler() http.Handler {
+	api := rest.New(rest.Options{
+		Routes: a.routes, Authorizer: a.iam, RequestID: wire.RequestID, Logger: a.log,
+		Info: func() rest.Info {
+			return rest.Info{Version: a.version, Region: a.cfg.Region, Account: a.cfg.AccountID,
+				Listeners: rest.Listeners{Public: a.PublicURL(), Control: a.ControlURL()}}
+		},
+	})
+	signed := wire.Authenticate(a.iam, api, wire.AuthOptions{Options: wire.Options{Logger: a.log}, Service: restService})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, rest.Prefix+"/") {
+			signed.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
