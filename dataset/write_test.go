@@ -183,3 +183,48 @@ func TestFormatNames(t *testing.T) {
 		}
 	}
 }
+
+// What is written in CSV and JSON Lines is read back as it was, whatever is in it.
+func FuzzWriter(f *testing.F) {
+	f.Add("hello, \"world\"\r\nbye", "a b", "c", false)
+	f.Add("\ufeff", "\"", ";", true)
+	f.Add("\r", "=1+1", "x", true)
+	f.Fuzz(func(t *testing.T, text, first, second string, zip bool) {
+		row := Row{Text: strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\r\n", "\n")}
+		for _, label := range []string{first, second} {
+			label = strings.TrimSpace(strings.ToValidUTF8(label, "?"))
+			if label != "" && !strings.HasPrefix(label, DefaultLabelPrefix) && !strings.ContainsAny(label, "\r\n") && (len(row.Labels) == 0 || row.Labels[0] != label) {
+				row.Labels = append(row.Labels, label)
+			}
+		}
+		for _, format := range []Format{JSONLines, CSV} {
+			var b bytes.Buffer
+			w, err := NewWriter(&b, WriteOptions{Format: format, Several: true, LabelSeparator: "\x01", Gzip: zip})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Write(row); err != nil {
+				continue // the separator is in a label
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			opt := ReadOptions{Format: format}
+			if format == CSV {
+				opt.LabelSeparator = "\x01"
+			}
+			r, err := NewReader(&b, "fuzz", opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, err := ReadAll(r)
+			if err != nil || len(rows) != 1 {
+				t.Fatalf("%v: %d rows, %v", format, len(rows), err)
+			}
+			row.Line = rows[0].Line
+			if !reflect.DeepEqual(rows[0], row) {
+				t.Fatalf("%v: wrote %+v, read %+v", format, row, rows[0])
+			}
+		}
+	})
+}

@@ -22,11 +22,11 @@ type score struct {
 	threshold float32
 	prefix    string // of the models' labels
 
-	measured  int // rows with a label
-	unlabeled int
-	top       int // rows whose most probable label is one of theirs
-	labels    map[string]*labelTally
-	confused  map[pair]int // label and what was answered instead, once a row and label
+	measured   int // rows with a label
+	unlabelled int
+	top        int // rows whose most probable label is one of theirs
+	labels     map[string]*labelTally
+	confused   map[pair]int // label and what was answered instead, once a row and label
 }
 
 type labelTally struct {
@@ -48,7 +48,7 @@ func (s *score) add(ctx context.Context, m *fasttext.Model, source dataset.Sourc
 			return err
 		}
 		if len(row.Labels) == 0 {
-			s.unlabeled++
+			s.unlabelled++
 			continue
 		}
 		text := row.Text
@@ -112,6 +112,22 @@ func (s *score) tally(label string) *labelTally {
 	return t
 }
 
+// merge adds the counts of another score.
+func (s *score) merge(other *score) {
+	s.measured += other.measured
+	s.unlabelled += other.unlabelled
+	s.top += other.top
+	for label, t := range other.labels {
+		sum := s.tally(label)
+		sum.rows += t.rows
+		sum.predicted += t.predicted
+		sum.correct += t.correct
+	}
+	for p, n := range other.confused {
+		s.confused[p] += n
+	}
+}
+
 // accuracy is the share of rows whose most probable label is one of theirs.
 func (s *score) accuracy() float64 { return ratio(s.top, s.measured) }
 
@@ -155,7 +171,7 @@ type confusion struct {
 }
 
 func (s *score) report() *scoreReport {
-	r := &scoreReport{Rows: s.measured, Unlabelled: s.unlabeled, Accuracy: s.accuracy(), K: s.k, matrix: s.confused}
+	r := &scoreReport{Rows: s.measured, Unlabelled: s.unlabelled, Accuracy: s.accuracy(), K: s.k, matrix: s.confused}
 	var total labelTally
 	for _, name := range slices.Sorted(maps.Keys(s.labels)) {
 		t := s.labels[name]
@@ -196,7 +212,8 @@ const (
 // WriteText writes the figures, the table of labels and the worst confusions.
 func (r *scoreReport) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "accuracy %.1f%%  precision@%d %.1f%%  recall@%d %.1f%%  F1 %.1f%%  macro F1 %.1f%%  (%d rows", 100*r.Accuracy, r.K, 100*r.Precision, r.K, 100*r.Recall, 100*r.F1, 100*r.MacroF1, r.Rows)
+	fmt.Fprintf(&b, "accuracy %.1f%%  precision@%d %.1f%%  recall@%d %.1f%%  F1 %.1f%%  macro F1 %.1f%%  (%s",
+		100*r.Accuracy, r.K, 100*r.Precision, r.K, 100*r.Recall, 100*r.F1, 100*r.MacroF1, counted(r.Rows, "row"))
 	if r.Unlabelled > 0 {
 		fmt.Fprintf(&b, ", %d more have no label", r.Unlabelled)
 	}

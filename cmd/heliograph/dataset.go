@@ -20,6 +20,8 @@ func newDatasetCommand() *cobra.Command {
 A file is one of: lines with labels in them (__label__billing My card …), CSV with
 a header line, JSON Lines (augmented manifests too), each also compressed with
 gzip. Which one is found by looking at it; "-" is standard input or output.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newDatasetCheckCommand(), newDatasetConvertCommand(), newDatasetSplitCommand(), newDatasetStarterCommand())
 	return c
