@@ -67,6 +67,9 @@ func (w *LogWriter) Write(p []byte) (int, error) {
 	}
 	n := len(p)
 	for len(p) > 0 {
+		if len(w.partial) == maxLineBytes && p[0] != '\n' {
+			w.splitLine()
+		}
 		end := bytes.IndexByte(p, '\n')
 		part, whole := p, end >= 0
 		if whole {
@@ -80,8 +83,6 @@ func (w *LogWriter) Write(p []byte) (int, error) {
 		if whole {
 			p = p[1:]
 			w.endLine()
-		} else if len(w.partial) == maxLineBytes {
-			w.splitLine()
 		}
 	}
 	return n, nil
