@@ -141,6 +141,7 @@ func TestFailuresAreTriedAgain(t *testing.T) {
 			}
 		}
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if s.tries > 30 {
 			t.Errorf("%d attempts in 16 seconds", s.tries)
 		}
