@@ -36,7 +36,7 @@ func readVectorsFile(path string, dim int) (*vectors, error) {
 func readVectors(r io.Reader, dim int) (*vectors, error) {
 	br := bufio.NewReaderSize(r, 1<<18)
 	head, err := readVectorsLine(br)
-	if err != nil {
+	if err != nil && err != io.ErrUnexpectedEOF {
 		return nil, err
 	}
 	fields := bytes.Fields(head)
