@@ -33,7 +33,8 @@ type Config struct {
 
 	// BucketOfHost returns the bucket that a Host header names, "" if none. It
 	// must be the S3 handler's own rule, since Version 2 signatures cover the
-	// bucket and not the host. nil: Version 2 is refused.
+	// bucket and not the host. nil: Version 2 is accepted only on hosts that can't
+	// name a bucket, which are IP addresses and names without a dot.
 	BucketOfHost func(host string) string
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"crypto/subtle"
 	"encoding/base64"
+	"net"
 	"net/http"
 	"net/textproto"
 	"net/url"
@@ -33,8 +34,9 @@ var subresources = map[string]bool{
 // puts into presigned URLs. It covers neither the body nor the host; the bucket
 // that the host names is part of what is signed.
 func (s *Service) verifyV2(r *http.Request, in form) (Result, error) {
-	if s.cfg.BucketOfHost == nil {
-		return Result{}, unauthenticated(CodeUnsupportedAlgo, "The authorization mechanism you have provided is not supported. Please use %s.", algorithm)
+	bucket, ok := s.bucketOfHost(r.Host)
+	if !ok {
+		return Result{}, unauthenticated(CodeUnsupportedAlgo, "The authorization mechanism you have provided is not supported on this host name. Please use %s.", algorithm)
 	}
 	id, signature, date, err := parseV2(r, in)
 	if err != nil {
@@ -47,7 +49,7 @@ func (s *Service) verifyV2(r *http.Request, in form) (Result, error) {
 	if err := s.checkTimeV2(r, in, date); err != nil {
 		return Result{}, err
 	}
-	toSign, err := s.toSignV2(r, in, date)
+	toSign, err := toSignV2(r, in, date, bucket)
 	if err != nil {
 		return Result{}, err
 	}
@@ -62,6 +64,17 @@ func (s *Service) verifyV2(r *http.Request, in form) (Result, error) {
 		err = unhoist(r)
 	}
 	return Result{Principal: cred.principal, Service: "s3", Region: s.cfg.Region, Presigned: in == v2Query}, err
+}
+
+// bucketOfHost reports whether it is known which bucket the host names, if any.
+func (s *Service) bucketOfHost(host string) (bucket string, known bool) {
+	if s.cfg.BucketOfHost != nil {
+		return s.cfg.BucketOfHost(host), true
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return "", !strings.Contains(host, ".") || net.ParseIP(host) != nil
 }
 
 // parseV2 returns key id, signature, and the date line: Expires for presigned
@@ -122,7 +135,7 @@ func (s *Service) checkTimeV2(r *http.Request, in form, date string) error {
 	return nil
 }
 
-func (s *Service) toSignV2(r *http.Request, in form, date string) (string, error) {
+func toSignV2(r *http.Request, in form, date, bucket string) (string, error) {
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", err
@@ -157,7 +170,7 @@ func (s *Service) toSignV2(r *http.Request, in form, date string) (string, error
 	for _, name := range sorted(amz) {
 		b.WriteString(name + ":" + amz[name] + "\n")
 	}
-	if bucket := s.cfg.BucketOfHost(r.Host); bucket != "" {
+	if bucket != "" {
 		b.WriteString("/" + bucket)
 	}
 	b.WriteString(r.URL.EscapedPath())

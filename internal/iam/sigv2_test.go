@@ -107,12 +107,15 @@ func TestVersion2URLs(t *testing.T) {
 	}
 }
 
-func TestVersion2NeedsTheRuleForHosts(t *testing.T) {
+func TestVersion2WithoutTheRuleForHosts(t *testing.T) {
 	t.Parallel()
 	s := newService(t, at(noon), func(c *iam.Config) { c.BucketOfHost = nil })
-	r := httptest.NewRequest("GET", "http://localhost:9000/bucket/key?"+presignV2("GET\n\n\nEXPIRES\n/bucket/key", noon.Add(time.Hour)), nil)
-	if _, err := s.Verify(r); errs.CodeOf(err) != iam.CodeUnsupportedAlgo {
-		t.Errorf("got %v", err)
+	for host, code := range map[string]string{"localhost": "", "localhost:9000": "", "127.0.0.1": "", "127.0.0.1:9000": "", "[::1]:9000": "",
+		"evil.localhost:9000": iam.CodeUnsupportedAlgo, "evil.127.0.0.1": iam.CodeUnsupportedAlgo, "localhost.": iam.CodeUnsupportedAlgo} {
+		r := httptest.NewRequest("GET", "http://"+host+"/bucket/key?"+presignV2("GET\n\n\nEXPIRES\n/bucket/key", noon.Add(time.Hour)), nil)
+		if _, err := s.Verify(r); errs.CodeOf(err) != code {
+			t.Errorf("%s: got %v, want code %q", host, err, code)
+		}
 	}
 }
 
