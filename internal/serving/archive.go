@@ -76,7 +76,11 @@ func unpack(ctx context.Context, r io.Reader, w sink, max int64) error {
 	case len(head) == 4 && binary.LittleEndian.Uint32(head) == fastTextMagic:
 		err = copyModel(w, in, max)
 	default:
-		err = unpackTar(in, w, max)
+		if _, err = in.Peek(512); errors.Is(err, io.EOF) { // shorter than any tar archive
+			err = tar.ErrHeader
+		} else {
+			err = unpackTar(in, w, max)
+		}
 	}
 	if err != nil {
 		return readError(ctx, err)
@@ -102,7 +106,7 @@ func readError(ctx context.Context, err error) error {
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), isCorrupt(err):
 		return badArchive(err, "The archive is damaged (%v). Upload it again.", err)
 	case errors.Is(err, tar.ErrHeader):
-		return badArchive(err, "The object is neither a tar archive nor a fastText model (%v). Make one with: tar -czf model.tar.gz model.bin", err)
+		return badArchive(err, "The object is neither a tar archive nor a fastText model. Make one with: tar -czf model.tar.gz %s", modelFile)
 	}
 	return err
 }

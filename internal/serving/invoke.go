@@ -198,7 +198,13 @@ func refuse(status int, format string, args ...any) error {
 // modelError words a refusal as the SageMaker runtime passes it on.
 func (s *Service) modelError(l *live, v *variant, r *refusal) error {
 	if l.errors.Allow() {
-		s.journal.printf(l.name, v.stream, "Refused a request (%d): %s", r.status, r.message)
+		more := ""
+		if n := l.unlogged.Swap(0); n > 0 {
+			more = fmt.Sprintf(" (%d others before it were not logged)", n)
+		}
+		s.journal.printf(l.name, v.stream, "Refused a request (%d): %s%s", r.status, r.message, more)
+	} else {
+		l.unlogged.Add(1)
 	}
 	kind, code := "client error", "CLIENT_ERROR_FROM_MODEL"
 	if r.status >= 500 || r.status == 0 {

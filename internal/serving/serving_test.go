@@ -27,7 +27,7 @@ import (
 // models that outlive it.
 type house struct {
 	*serving.Service
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	blobs *blob.Dir
 	db    *store.DB
@@ -56,7 +56,7 @@ func (d *doorman) deny(action string) {
 	d.denied = map[string]bool{action: true}
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := openHouse(t, t.TempDir(), nil)
 	if err := h.blobs.CreateBucket(t.Context(), "models", "us-east-1"); err != nil {
@@ -66,7 +66,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // openHouse starts a service over what lies in dir.
-func openHouse(t *testing.T, dir string, change func(*serving.Options)) *house {
+func openHouse(t testing.TB, dir string, change func(*serving.Options)) *house {
 	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(dir, "records.db"))
 	if err != nil {

@@ -64,10 +64,11 @@ type live struct {
 	created time.Time
 	loaded  chan struct{} // closed when the first attempt to load it is over
 	done    func()        // closes loaded, once
-	errors  *rate.Limiter // of lines about bad requests in its log
+	errors  *rate.Limiter // of lines about refused requests in its log
 
-	mu    sync.Mutex // of those who change state
-	state atomic.Pointer[state]
+	unlogged atomic.Int64 // refused requests that it kept out
+	mu       sync.Mutex   // of those who change state
+	state    atomic.Pointer[state]
 }
 
 // state is replaced as a whole, so that an invocation sees one or the other.
@@ -77,7 +78,7 @@ type state struct {
 }
 
 func newLive(name, arn string, created time.Time, status string) *live {
-	l := &live{name: name, arn: arn, created: created, loaded: make(chan struct{}), errors: rate.NewLimiter(2, 20)}
+	l := &live{name: name, arn: arn, created: created, loaded: make(chan struct{}), errors: rate.NewLimiter(2, 50)}
 	l.done = sync.OnceFunc(func() { close(l.loaded) })
 	l.state.Store(&state{status: status})
 	return l
