@@ -35,7 +35,7 @@ func TestStopWhileTraining(t *testing.T) {
 		t.Errorf("stopping twice: %v", err)
 	}
 	job := h.waitDone("endless")
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
 	if job.TrainingJobStatus != training.Stopped || job.SecondaryStatus != training.Stopped || job.S3ModelArtifacts != "" || job.TrainingEndTime.IsZero() {
@@ -146,7 +146,7 @@ func (g *gated) Put(ctx context.Context, bucket, key string, r io.Reader, opt bl
 // at once and finishes them.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *training.Options) { o.LeaseTTL = time.Minute })
+	h := newHouse(t, nil)
 	h.put("train", text(300, 1))
 	held := newGated(h.blobs)
 	h.opts.Blobs = held
@@ -163,7 +163,7 @@ func TestRestart(t *testing.T) {
 	h.run(h.newService())
 	began := time.Now()
 	job := h.waitDone("survivor")
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 30*time.Second { // less than the lease
 		t.Errorf("the restarted job took %v", took)
 	}
 	h.checkRestarted(job, before)
@@ -222,14 +222,22 @@ func (h *house) kill(name string) {
 // The lease of a killed server runs out, or the next one ends it at its start.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	for _, released := range []bool{false, true} {
-		t.Run(fmt.Sprintf("released=%v", released), func(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		ttl         time.Duration
+		released    bool
+		least, most time.Duration // until the job has ended
+	}{
+		{"lease runs out", 2 * time.Second, false, time.Second, patience},
+		{"lease is ended", time.Minute, true, 0, 30 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, nil)
+			h := newHouse(t, func(o *training.Options) { o.LeaseTTL = c.ttl })
 			h.put("train", text(300, 1))
 			h.create(spec("orphan"))
 			h.kill("orphan")
-			if released {
+			if c.released {
 				if err := h.db.ReleaseLeases(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -237,14 +245,11 @@ func TestKill(t *testing.T) {
 			began := time.Now()
 			h.run(h.newService())
 			job := h.waitDone("orphan")
-			took := time.Since(began)
+			if took := time.Since(began); took < c.least || took > c.most {
+				t.Errorf("with a lease of %v the job ended after %v", c.ttl, took)
+			}
 			if job.TrainingJobStatus != training.Completed || !strings.Contains(h.logOf(job), "The training starts over.\n") {
 				t.Errorf("%s: %s\n%s", job.TrainingJobStatus, job.FailureReason, h.logOf(job))
-			}
-			if released && took > time.Second {
-				t.Errorf("the job went on after %v", took)
-			} else if !released && (took < time.Second || took > 5*time.Second) {
-				t.Errorf("with a lease of %v the job went on after %v", h.opts.LeaseTTL, took)
 			}
 		})
 	}
@@ -253,7 +258,7 @@ func TestKill(t *testing.T) {
 // A job that was asked to stop while nobody runs it ends although all are busy.
 func TestStopOfAnOrphan(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *training.Options) { o.Parallel = 1 })
+	h := newHouse(t, func(o *training.Options) { o.Parallel, o.LeaseTTL = 1, 4*time.Second })
 	h.put("train", text(300, 1))
 	h.create(spec("orphan"))
 	h.kill("orphan")
@@ -277,6 +282,22 @@ func TestStopOfAnOrphan(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.waitDone("busy")
+}
+
+// The server that is asked to stop a job need not be the one that runs it.
+func TestStopFromElsewhere(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(o *training.Options) { o.LeaseTTL = 4 * time.Second })
+	h.put("train", text(200, 1))
+	h.run(h.newService())
+	h.create(long("remote"))
+	h.wait("remote", "training", inTraining)
+	if err := h.Stop(h.ctx, "remote"); err != nil {
+		t.Fatal(err)
+	}
+	if job := h.waitDone("remote"); job.TrainingJobStatus != training.Stopped {
+		t.Errorf("%s: %s", job.TrainingJobStatus, job.FailureReason)
+	}
 }
 
 // A job that takes the server down each time is given up.
@@ -306,12 +327,12 @@ func TestLiveLog(t *testing.T) {
 	h.put("train", text(200, 1))
 	h.create(long("live"))
 	job := h.wait("live", "training", inTraining)
-	for deadline := time.Now().Add(500 * time.Millisecond); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if strings.Contains(h.logOf(job), "Number of labels:  3\n") {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("half a second into the training the log is:\n%s", h.logOf(job))
+			t.Fatalf("20 seconds into the training the log is:\n%s", h.logOf(job))
 		}
 	}
 	if err := h.Stop(h.ctx, "live"); err != nil {

@@ -169,7 +169,8 @@ func (s *Service) attempt(ctx context.Context, c *claim) (result *outcome, err e
 	return s.execute(ctx, c)
 }
 
-// keepLease renews the lease until ctx ends, and cancels the job if it is lost.
+// keepLease renews the lease until ctx ends, and cancels the job if it is lost,
+// or if another server was asked to stop it.
 func (s *Service) keepLease(ctx context.Context, c *claim, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(s.LeaseTTL / 4)
 	defer tick.Stop()
@@ -185,6 +186,10 @@ func (s *Service) keepLease(ctx context.Context, c *claim, cancel context.Cancel
 		switch {
 		case err == nil:
 			held = at
+			if r, err := s.jobs.Get(ctx, c.name); err == nil && r.Status == Stopping {
+				cancel(errStopped)
+				return
+			}
 		case ctx.Err() != nil:
 			return
 		case errs.Is(err, errs.Conflict), time.Since(held) > s.LeaseTTL:
