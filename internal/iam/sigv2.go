@@ -49,14 +49,22 @@ func (s *Service) verifyV2(r *http.Request, in form) (Result, error) {
 	if err := s.checkTimeV2(r, in, date); err != nil {
 		return Result{}, err
 	}
-	toSign, err := toSignV2(r, in, date, bucket)
+	path := r.URL.EscapedPath()
+	if bucket != "" {
+		path = "/" + bucket + path
+	}
+	toSign, err := toSignV2(r, in, date, path)
 	if err != nil {
 		return Result{}, err
 	}
-	h := hmac.New(sha1.New, []byte(cred.key.Secret))
-	h.Write([]byte(toSign))
-	want := base64.StdEncoding.EncodeToString(h.Sum(nil))
-	if subtle.ConstantTimeCompare([]byte(want), []byte(signature)) != 1 {
+	ok = matchesV2(cred.key, toSign, signature)
+	if !ok && len(path) > 1 && strings.LastIndexByte(path, '/') == 0 {
+		// boto3 signs a bucket as /bucket/ and asks for /bucket, which is the same.
+		var slash string
+		slash, err = toSignV2(r, in, date, path+"/")
+		ok = err == nil && matchesV2(cred.key, slash, signature)
+	}
+	if !ok {
 		cause := &MismatchError{AccessKeyID: id, SignatureProvided: clip(signature), StringToSign: toSign}
 		return Result{}, errs.Wrap(cause, errs.Unauthenticated, CodeMismatch, "The request signature we calculated does not match the signature you provided.")
 	}
@@ -64,6 +72,13 @@ func (s *Service) verifyV2(r *http.Request, in form) (Result, error) {
 		err = unhoist(r)
 	}
 	return Result{Principal: cred.principal, Service: "s3", Region: s.cfg.Region, Presigned: in == v2Query}, err
+}
+
+func matchesV2(key Key, toSign, signature string) bool {
+	h := hmac.New(sha1.New, []byte(key.Secret))
+	h.Write([]byte(toSign))
+	want := base64.StdEncoding.EncodeToString(h.Sum(nil))
+	return subtle.ConstantTimeCompare([]byte(want), []byte(signature)) == 1
 }
 
 // bucketOfHost reports whether it is known which bucket the host names, if any.
@@ -135,7 +150,7 @@ func (s *Service) checkTimeV2(r *http.Request, in form, date string) error {
 	return nil
 }
 
-func toSignV2(r *http.Request, in form, date, bucket string) (string, error) {
+func toSignV2(r *http.Request, in form, date, path string) (string, error) {
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", err
@@ -170,10 +185,7 @@ func toSignV2(r *http.Request, in form, date, bucket string) (string, error) {
 	for _, name := range sorted(amz) {
 		b.WriteString(name + ":" + amz[name] + "\n")
 	}
-	if bucket != "" {
-		b.WriteString("/" + bucket)
-	}
-	b.WriteString(r.URL.EscapedPath())
+	b.WriteString(path)
 	writeSubresources(&b, r.URL.RawQuery)
 	return b.String(), nil
 }
