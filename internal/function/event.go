@@ -108,7 +108,7 @@ func proxyText(data []byte) (string, error) {
 	if err := json.Unmarshal(data, &request); err != nil {
 		return "", refuse(http.StatusBadRequest, "The event is not a proxy event of API Gateway: its headers, body or isBase64Encoded have the wrong type.")
 	}
-	if request.Body == nil {
+	if request.Body == nil || strings.TrimSpace(*request.Body) == "" {
 		return "", notObject(nil)
 	}
 	body := *request.Body
