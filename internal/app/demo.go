@@ -28,17 +28,18 @@ const (
 )
 
 // demoHyperParameters suit a few hundred short texts: subwords make up for the
-// words seen once, and a small table keeps the models small.
+// words seen once, and a small table keeps the models small. make accuracy
+// measures the same ones.
 var demoHyperParameters = map[string]string{
 	"mode":          "supervised",
-	"epochs":        "25",
+	"epochs":        "60",
 	"learning_rate": "0.5",
 	"vector_dim":    "20",
-	"word_ngrams":   "2",
+	"word_ngrams":   "1",
 	"min_count":     "1",
-	"min_char":      "2",
+	"min_char":      "3",
 	"max_char":      "5",
-	"buckets":       "50000",
+	"buckets":       "100000",
 	"seed":          "1",
 }
 
