@@ -69,12 +69,12 @@ func bodyError(ctx context.Context, err error) error {
 	if _, ok := errors.AsType[*errs.Error](err); ok {
 		return err
 	}
-	if ctx.Err() != nil {
-		return cancelled(ctx)
-	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return errs.Wrap(err, errs.Invalid, CodeIncompleteBody,
 			"The request body ended before the number of bytes its length header announced; nothing was stored.")
+	}
+	if ctx.Err() != nil {
+		return cancelled(ctx)
 	}
 	return errs.Wrap(err, errs.Invalid, CodeIncompleteBody, "The request body could not be read to its end; nothing was stored.")
 }

@@ -113,8 +113,12 @@ func TestKill(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.AfterFunc(time.Duration(150+70*round)*time.Millisecond, func() { cmd.Process.Kill() })
+		started := false
 		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if !started {
+				started = true
+				time.AfterFunc(time.Duration(150+70*round)*time.Millisecond, func() { cmd.Process.Kill() })
+			}
 			var key, id string
 			var n int
 			switch line := lines.Text(); {

@@ -35,9 +35,20 @@ func (c *call) putWebsite() error {
 	if err != nil {
 		return err
 	}
+	site, err := decodeWebsite(content)
+	if err != nil {
+		return err
+	}
+	if err := c.store.SetWebsite(c.ctx, c.bucket, site); err != nil {
+		return err
+	}
+	return c.ok(http.StatusOK)
+}
+
+func decodeWebsite(content []byte) (blob.Website, error) {
 	var index indexDocument
 	var failure errorDocument
-	err = decodeXML(content, "WebsiteConfiguration", func(d *xml.Decoder, child xml.StartElement) error {
+	err := decodeXML(content, "WebsiteConfiguration", func(d *xml.Decoder, child xml.StartElement) error {
 		switch child.Name.Local {
 		case "IndexDocument":
 			return d.DecodeElement(&index, &child)
@@ -48,13 +59,7 @@ func (c *call) putWebsite() error {
 		}
 		return d.Skip()
 	})
-	if err != nil {
-		return err
-	}
-	if err := c.store.SetWebsite(c.ctx, c.bucket, blob.Website{Index: index.Suffix, Error: failure.Key}); err != nil {
-		return err
-	}
-	return c.ok(http.StatusOK)
+	return blob.Website{Index: index.Suffix, Error: failure.Key}, err
 }
 
 // deleteWebsite is DeleteBucketWebsite.
