@@ -39,13 +39,18 @@ type RouteList struct {
 
 type routeBody struct{ Body Route }
 
-// pathInput names a route. Its path is one segment of the URL, so a slash within
+// PathInput names a route. Its path is one segment of the URL, so a slash within
 // it is sent as %2F.
-type pathInput struct {
+type PathInput struct {
 	Path string `path:"path" maxLength:"255" doc:"The route's path without its first slash, percent-encoded: a slash in it is %2F" example:"blazingtext"`
 }
 
-func (in pathInput) path() string { return "/" + strings.TrimPrefix(in.Path, "/") }
+func (in PathInput) path() string { return "/" + strings.TrimPrefix(in.Path, "/") }
+
+type putInput struct {
+	PathInput // exported, as huma looks into no other
+	Body      RouteSpec
+}
 
 func (a *api) routes(h huma.API) {
 	const one = Prefix + "/routes/{path}"
@@ -69,7 +74,7 @@ func (a *api) routes(h huma.API) {
 		OperationID: "GetRoute", Method: http.MethodGet, Path: one, Tags: tags,
 		Summary: "Show a route",
 		Errors:  []int{401, 403, 404},
-	}, func(ctx context.Context, in *pathInput) (*routeBody, error) {
+	}, func(ctx context.Context, in *PathInput) (*routeBody, error) {
 		r, err := a.Routes.Get(ctx, in.path())
 		return &routeBody{view(r)}, err
 	})
@@ -78,10 +83,7 @@ func (a *api) routes(h huma.API) {
 		Summary:      "Create or replace a route",
 		Errors:       []int{400, 401, 403, 409, 422},
 		MaxBodyBytes: 64 << 10,
-	}, func(ctx context.Context, in *struct {
-		pathInput
-		Body RouteSpec
-	}) (*routeBody, error) {
+	}, func(ctx context.Context, in *putInput) (*routeBody, error) {
 		r, err := a.Routes.Put(ctx, route.Route{
 			Path:        in.path(),
 			Methods:     in.Body.Methods,
@@ -96,7 +98,7 @@ func (a *api) routes(h huma.API) {
 		Summary:       "Remove a route",
 		Errors:        []int{401, 403, 404},
 		DefaultStatus: http.StatusNoContent,
-	}, func(ctx context.Context, in *pathInput) (*struct{}, error) {
+	}, func(ctx context.Context, in *PathInput) (*struct{}, error) {
 		_, err := a.Routes.Delete(ctx, in.path())
 		return nil, err
 	})

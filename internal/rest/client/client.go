@@ -20,6 +20,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/rest"
+	"github.com/heliograph/heliograph/internal/route"
 )
 
 // Service is the name that requests are signed for.
@@ -74,21 +75,28 @@ func (c *Client) ListRoutes(ctx context.Context) ([]rest.Route, error) {
 
 // GetRoute returns the route of the path, such as "/blazingtext".
 func (c *Client) GetRoute(ctx context.Context, path string) (out rest.Route, err error) {
-	return out, c.call(ctx, http.MethodGet, one(path), nil, &out)
+	return out, c.callRoute(ctx, http.MethodGet, path, nil, &out)
 }
 
 // PutRoute creates or replaces the route of the path.
 func (c *Client) PutRoute(ctx context.Context, path string, spec rest.RouteSpec) (out rest.Route, err error) {
-	return out, c.call(ctx, http.MethodPut, one(path), spec, &out)
+	return out, c.callRoute(ctx, http.MethodPut, path, spec, &out)
 }
 
 // DeleteRoute removes the route of the path.
 func (c *Client) DeleteRoute(ctx context.Context, path string) error {
-	return c.call(ctx, http.MethodDelete, one(path), nil, nil)
+	return c.callRoute(ctx, http.MethodDelete, path, nil, nil)
 }
 
-// one is the resource of a route: its path is one segment.
-func one(path string) string { return "/routes/" + url.PathEscape(strings.TrimPrefix(path, "/")) }
+// callRoute calls the resource of a route, whose path is one segment of the URL.
+// A path that can't be a route's is not sent: dots in it would be resolved on
+// the way.
+func (c *Client) callRoute(ctx context.Context, method, path string, in, out any) error {
+	if err := route.CheckPath(path); err != nil {
+		return err
+	}
+	return c.call(ctx, method, "/routes/"+url.PathEscape(strings.TrimPrefix(path, "/")), in, out)
+}
 
 // call sends in as JSON, unless nil, and decodes the answer into out, unless nil.
 // resource is percent-encoded.
