@@ -87,7 +87,7 @@ func wantJSON(contentType, version string) error {
 // message, a status by kind. It does not log.
 func WriteJSONError(w http.ResponseWriter, r *http.Request, version string, err error) {
 	code, status := jsonCode(err)
-	message := jsonMessage(err)
+	message := mismatchDetail(err)
 	// The error's name is also a header: old botocore reads the body, others the header.
 	h := w.Header()
 	h.Set("X-Amzn-Errortype", code)
