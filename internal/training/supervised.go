@@ -49,8 +49,12 @@ func (t *trainer) train(ctx context.Context) (*fasttext.Model, []Metric, error) 
 	text := t.data.text(ctx)
 	opt := fasttext.TrainOptions{Args: t.args()}
 	opt.OnVocabulary = func(words int64, vocabulary, labels int) { t.onVocabulary(text, words, vocabulary, labels) }
-	if t.settings.bool("early_stopping") {
-		opt.OnEpoch = func(e fasttext.Epoch) (fasttext.Action, error) { return t.onEpoch(ctx, e) }
+	opt.OnEpoch = func(e fasttext.Epoch) (fasttext.Action, error) {
+		t.onProgress(e.Progress)
+		if t.settings.bool("early_stopping") && e.Number >= t.settings.int("min_epochs") {
+			return t.onEpoch(ctx, e)
+		}
+		return fasttext.Continue, nil
 	}
 	var last fasttext.Progress
 	opt.OnProgress = func(p fasttext.Progress) { last = p; t.onProgress(p) }
@@ -129,13 +133,10 @@ func (t *trainer) logProgress(p fasttext.Progress) {
 	t.log.printf("##### Alpha: %.4f  Progress: %.2f%%  Million Words/sec: %.2f #####", p.LR, 100*p.Fraction, p.WordsPerSecond/1e6)
 }
 
-// onEpoch is BlazingText's early stopping: from the epoch min_epochs on it
+// onEpoch is BlazingText's early stopping, from the epoch min_epochs on: it
 // measures the accuracy on the validation data, keeps the weights of the best
 // epoch, and stops when patience epochs in a row were not better.
 func (t *trainer) onEpoch(ctx context.Context, e fasttext.Epoch) (fasttext.Action, error) {
-	if e.Number < t.settings.int("min_epochs") {
-		return fasttext.Continue, nil
-	}
 	t.log.printf("-------------- End of epoch: %d", e.Number)
 	t.log.printf("Using %d threads for prediction!", t.service.Threads)
 	accuracy, _, err := t.accuracy(ctx, e.Model, t.validation)
