@@ -17,8 +17,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/heliograph/heliograph/internal/awsapi/wire"
 	"github.com/heliograph/heliograph/internal/blob"
@@ -50,21 +48,13 @@ func New(store blob.Store, opt Options) http.Handler {
 	if opt.AccountID == "" {
 		opt.AccountID = "000000000000"
 	}
-	if opt.Hosts == nil {
-		opt.Hosts = []string{"localhost"}
-	}
-	h := &handler{store: store, opt: opt}
-	for _, name := range opt.Hosts {
-		h.hosts = append(h.hosts, "s3."+strings.ToLower(name), strings.ToLower(name))
-	}
-	slices.SortStableFunc(h.hosts, func(a, b string) int { return len(b) - len(a) }) // the longest match counts
-	return h
+	return &handler{store: store, opt: opt, bucketOf: BucketOfHost(opt.Hosts)}
 }
 
 type handler struct {
-	store blob.Store
-	opt   Options
-	hosts []string
+	store    blob.Store
+	opt      Options
+	bucketOf func(host string) string
 }
 
 // call is one request on its way through an operation.
