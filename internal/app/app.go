@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/heliograph/heliograph/internal/awsapi/s3"
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/function"
 	"github.com/heliograph/heliograph/internal/gateway"
@@ -91,7 +92,9 @@ func (a *App) openData(ctx context.Context) error {
 	if created {
 		a.newKey = &key
 	}
-	a.iam, err = iam.New(iam.Config{RootKey: key, AccountID: a.cfg.AccountID, Region: a.cfg.Region})
+	a.iam, err = iam.New(iam.Config{
+		RootKey: key, AccountID: a.cfg.AccountID, Region: a.cfg.Region, BucketOfHost: s3.BucketOfHost(s3Hosts),
+	})
 	return err
 }
 

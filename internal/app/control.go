@@ -19,6 +19,10 @@ import (
 // restService is the scope that signatures on the REST API name.
 const restService = "heliograph"
 
+// s3Hosts are the names under which a host in front, as in bucket.localhost,
+// names a bucket.
+var s3Hosts = []string{"localhost"}
+
 // controlHandler is the control listener. What is signed for an AWS service is
 // that service's, whatever its path; so a bucket may be called "api" or
 // "metrics". The rest is told apart by path.
@@ -79,9 +83,9 @@ func (a *App) awsHandler() http.Handler {
 			"iam/2010-05-08": iamapi.New(a.iam, opt),
 		},
 		REST: map[string]wire.REST{
-			"sagemaker": {Handler: runtime.New(a.serving, opt), Path: "/endpoints/", MaxBody: runtime.MaxBody},
+			"sagemaker": {Handler: runtime.New(a.serving, opt), Path: "/endpoints/", MaxBody: runtime.MaxBody, TooLarge: runtime.ErrTooLarge()},
 		},
-		S3:   s3.New(a.blobs, s3.Options{Authorize: a.iam.Authorize, Logger: a.log, Region: a.cfg.Region, AccountID: a.cfg.AccountID}),
+		S3:   s3.New(a.blobs, s3.Options{Authorize: a.iam.Authorize, Logger: a.log, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Hosts: s3Hosts}),
 		Home: http.RedirectHandler(rest.DocsPath, http.StatusFound),
 		Enrich: func(ctx context.Context, res iam.Result) context.Context {
 			if res.Chunks == nil {

@@ -20,10 +20,15 @@ import (
 	"github.com/heliograph/heliograph/internal/serving"
 )
 
-// MaxBody bounds what anything in front of the handler should read of a body, in
-// bytes. It is a little above the runtime's own limit, so that slightly larger
-// bodies get the runtime's own error.
-const MaxBody = serving.MaxBody + 1<<20
+// MaxBody bounds a body, in bytes. Whatever reads one in front of the handler
+// should answer longer ones with ErrTooLarge.
+const MaxBody = serving.MaxBody
+
+// ErrTooLarge is the runtime's error for a longer body.
+func ErrTooLarge() error {
+	return errs.New(errs.TooLarge, "ValidationError",
+		"1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less than or equal to %d", serving.MaxBody)
+}
 
 // Invoker answers invocations; *serving.Service is one.
 type Invoker interface {
@@ -112,23 +117,18 @@ func endpointOf(r *http.Request) (string, error) {
 
 func readBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > serving.MaxBody {
-		return nil, tooLarge()
+		return nil, ErrTooLarge()
 	}
 	if r.ContentLength < 0 {
 		body, err := io.ReadAll(io.LimitReader(r.Body, serving.MaxBody+1))
 		if len(body) > serving.MaxBody {
-			return nil, tooLarge()
+			return nil, ErrTooLarge()
 		}
 		return body, broken(err)
 	}
 	body := make([]byte, r.ContentLength)
 	_, err := io.ReadFull(r.Body, body)
 	return body, broken(err)
-}
-
-func tooLarge() error {
-	return errs.New(errs.TooLarge, "ValidationError",
-		"1 validation error detected: Value at 'body' failed to satisfy constraint: Member must have length less than or equal to %d", serving.MaxBody)
 }
 
 // broken words an unfinished body; errors of those in front stay as they are.

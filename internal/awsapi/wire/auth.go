@@ -41,7 +41,7 @@ func Authenticate(v Verifier, next http.Handler, opt AuthOptions) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, opt.Options, func(w http.ResponseWriter, r *http.Request) {
 			setService(r.Context(), opt.Service)
-			limitBody(r, opt.maxBody())
+			limitBody(r, opt.maxBody(), nil)
 			res, err := verify(v, r, opt.Service)
 			if errs.CodeOf(err) == iam.CodeMissingToken && opt.Otherwise != nil {
 				if p, ok := opt.Otherwise(r); ok {
@@ -87,23 +87,27 @@ func logRefusal(r *http.Request, log *slog.Logger, service string, err error) {
 		"method", clip(r.Method, 20), "path", clip(r.URL.Path, 200), "remote", r.RemoteAddr, "request_id", RequestID(ctx))
 }
 
-// limitBody makes reading more than limit bytes of the body a TooLarge error.
-// The error comes on the first read if the length is announced.
-func limitBody(r *http.Request, limit int64) {
+// limitBody makes reading more than limit bytes of the body the error err, or
+// one that names the limit if that is nil. The error comes on the first read if the length is announced.
+func limitBody(r *http.Request, limit int64, err error) {
+	if err == nil {
+		err = tooLarge(limit)
+	}
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &limitedBody{ReadCloser: r.Body, left: limit, limit: limit, over: r.ContentLength > limit}
+		r.Body = &limitedBody{ReadCloser: r.Body, left: limit, err: err, over: r.ContentLength > limit}
 	}
 }
 
 type limitedBody struct {
 	io.ReadCloser
-	left, limit int64
-	over        bool
+	left int64
+	over bool
+	err  error
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.over {
-		return 0, tooLarge(b.limit)
+		return 0, b.err
 	}
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
@@ -111,7 +115,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if int64(n) > b.left {
 		b.over = true
-		return int(b.left), tooLarge(b.limit)
+		return int(b.left), b.err
 	}
 	b.left -= int64(n)
 	return n, err

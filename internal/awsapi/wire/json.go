@@ -101,7 +101,9 @@ func WriteJSONError(w http.ResponseWriter, r *http.Request, version string, err 
 	body, merr := encodeJSON(struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
-	}{code, message})
+		// SDKs decode errors that a service's model declares by the member's name there, which is Message in some.
+		Again string `json:"Message"`
+	}{code, message, message})
 	if merr != nil { // two strings can always be encoded
 		panic(merr)
 	}

@@ -34,6 +34,8 @@ type REST struct {
 	Handler http.Handler
 	Path    string // unsigned requests under this path get this service's form of error, e.g. "/endpoints/"
 	MaxBody int64  // bytes; 0: DefaultMaxBody
+	// TooLarge is the service's own error for a body over MaxBody; nil: a general one.
+	TooLarge error
 }
 
 // NewRouter returns the handler that tells AWS requests apart by X-Amz-Target,
@@ -66,7 +68,7 @@ func NewRouter(opt RouterOptions) http.Handler {
 	}
 	for service, rest := range opt.REST {
 		limit := Options{MaxBody: rest.MaxBody}.maxBody()
-		r.rest[service] = route{service: service, handler: rest.Handler, maxBody: limit, fail: writeRESTError}
+		r.rest[service] = route{service: service, handler: rest.Handler, maxBody: limit, tooLarge: rest.TooLarge, fail: writeRESTError}
 	}
 	return r
 }
@@ -79,10 +81,11 @@ type router struct {
 // route is where a request goes: the service its signature must name, "" for
 // any, and the form of its errors. maxBody 0 leaves the bound to the handler.
 type route struct {
-	service string
-	handler http.Handler
-	maxBody int64
-	fail    func(w http.ResponseWriter, r *http.Request, err error)
+	service  string
+	handler  http.Handler
+	maxBody  int64
+	tooLarge error // nil: a general one
+	fail     func(w http.ResponseWriter, r *http.Request, err error)
 }
 
 func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +97,7 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	serve(w, r, rt.opt.Options, func(w http.ResponseWriter, r *http.Request) {
 		setService(r.Context(), to.service)
 		if to.maxBody > 0 {
-			limitBody(r, to.maxBody)
+			limitBody(r, to.maxBody, to.tooLarge)
 		}
 		res, err := verify(rt.opt.Verifier, r, to.service)
 		if err != nil {
