@@ -61,6 +61,9 @@ func describe(spec *huma.OpenAPI, op *huma.Operation) docOperation {
 			d.Answer = status
 			if content := op.Responses[status].Content["application/json"]; content != nil {
 				d.Outputs = members(spec, content.Schema, "")
+				for i := range d.Outputs {
+					d.Outputs[i].Required = false // of use to who sends, not to who reads
+				}
 			}
 		}
 	}

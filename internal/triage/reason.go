@@ -2,7 +2,6 @@ package triage
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -47,4 +46,10 @@ func article(label string) string {
 	return "a " + label
 }
 
-func percent(p float64) string { return fmt.Sprintf("%.0f%%", math.Round(100*p)) }
+// percent rounds, but not to certainty.
+func percent(p float64) string {
+	if p >= 0.995 && p < 1 {
+		return ">99%"
+	}
+	return fmt.Sprintf("%.0f%%", 100*p)
+}

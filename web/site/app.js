@@ -7,11 +7,11 @@ import {byID, make, setState, showAnswer, showEmpty, showQueue, spoken} from './
 
 const examples = [
   ['Charged twice', 'You took the 49 euros for October twice and nobody answers my mails. I want the second payment back this week or I am going to my bank.'],
-  ['Everything is down', 'Since 8 this morning none of our forty tills can reach your payment service. We can’t take any money. Please call me at once!'],
-  ['Can’t sign in', 'I reset my password three times now and the app still says it is wrong. Could somebody have a look? I need my travel documents on Thursday.'],
-  ['Strange sign-in', 'I got a mail about a sign-in from a country I have never been to. Is my account safe? I am quite worried about the card I have stored with you.'],
-  ['Opening hours', 'Hi, is your shop in the old town open on the Saturday before Christmas?'],
-  ['Thank you', 'Just wanted to say that the new export works beautifully. Saved me an hour today, thanks a lot!'],
+  ['Nothing works', 'Nothing works since your update this morning: the app crashes at start on all forty of our devices. This is costing us customers, call me at once!'],
+  ['Can’t sign in', 'I have reset my password three times and the app still says it is wrong. This is getting tiresome. Can somebody take a look?'],
+  ['Hidden fee', 'Why is there a fee of 12 euros on my invoice that nobody told me about? Please explain and take it off.'],
+  ['Opening hours', 'Hello, do you have opening hours on the Saturday before Christmas? No rush.'],
+  ['Thank you', 'Just wanted to say that the new export works beautifully. Thanks a lot to the whole team!'],
 ];
 
 const maxQueue = 8;
