@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -61,8 +62,15 @@ func (s shelf) has(digest string, size int64) bool {
 	return err == nil && info.Mode().IsRegular() && info.Size() == size
 }
 
-func (s shelf) load(digest string) (*fasttext.Model, error) {
-	m, err := fasttext.LoadFile(s.path(digest))
+func (s shelf) load(digest string) (m *fasttext.Model, err error) {
+	defer func() {
+		// The engine promises not to panic on any file. Should it break the promise,
+		// one endpoint is to fail, and not the server.
+		if p := recover(); p != nil {
+			m, err = nil, fmt.Errorf("panic while loading a model: %v\n%s", p, debug.Stack())
+		}
+	}()
+	m, err = fasttext.LoadFile(s.path(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errGone
 	}

@@ -77,7 +77,7 @@ func TestInvokeRefusals(t *testing.T) {
 	}{
 		"other content type":   {"application/octet-stream", `{"instances": ["a"]}`, 415, "content-type application/octet-stream not supported"},
 		"CSV":                  {"text/csv", "a", 415, "content-type text/csv not supported"},
-		"no content type":      {"", `{"instances": ["a"]}`, 415, "content-type (none) not supported"},
+		"no content type":      {"", `{"instances": ["a"]}`, 415, "content-type application/octet-stream not supported"},
 		"JSON string":          {asJSON, `"{\"instances\": [\"a\"]}"`, 500, "TypeError: string indices must be integers"},
 		"JSON string, lines":   {asLines, `"{\"source\": \"a\"}"`, 500, "TypeError: string indices must be integers"},
 		"empty":                {asJSON, "", 400, "expected an object, found the end"},

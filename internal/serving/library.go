@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/heliograph/heliograph/fasttext"
+	"github.com/heliograph/heliograph/internal/errs"
 )
 
 // library is the models in memory, each once however many hold it, and the
@@ -14,6 +15,7 @@ type library struct {
 	shelf   shelf
 	objects Objects
 	max     int64         // bytes of one model
+	free    func() int64  // bytes of memory that are left
 	loaders chan struct{} // bounds what is unpacked and loaded at once
 	keys    keyLock       // by version while fetching, by digest while loading
 
@@ -39,6 +41,7 @@ func newLibrary(dir string, objects Objects, max int64, loaders int) *library {
 		shelf:   shelf{dir},
 		objects: objects,
 		max:     max,
+		free:    freeMemory,
 		loaders: make(chan struct{}, loaders),
 		entries: map[string]*entry{},
 		known:   map[version]artifact{},
@@ -67,7 +70,7 @@ func (l *library) acquire(ctx context.Context, a artifact) (*hold, error) {
 	}
 	if a.Digest != "" {
 		h, err := l.open(ctx, a)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil || errs.Is(err, errs.Unavailable) {
 			return h, err
 		}
 		// The file is gone or damaged: the object may still be whole.
@@ -114,8 +117,13 @@ func (l *library) open(ctx context.Context, a artifact) (*hold, error) {
 		if !l.shelf.has(a.Digest, a.ModelBytes) {
 			return nil, errGone
 		}
+		if free := l.free(); a.ModelBytes > free {
+			return nil, errs.New(errs.Unavailable, "", "The model takes %d MiB of memory and the server has %d MiB left. Delete an endpoint, train with fewer buckets or a smaller vector_dim, or give the server more memory.",
+				a.ModelBytes>>20, free>>20)
+		}
 		m, err := l.shelf.load(a.Digest)
 		if err != nil {
+			l.forget(a)
 			return nil, errors.Join(err, l.shelf.remove(a.Digest))
 		}
 		e = &entry{model: m, holds: 1}

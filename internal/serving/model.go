@@ -81,7 +81,7 @@ func (s *Service) CreateModel(ctx context.Context, m Model) (Model, error) {
 		return m, err
 	}
 	at := m.container().location()
-	if _, err := s.opt.Objects.Stat(ctx, at.Bucket, at.Key); errs.Is(err, errs.NotFound) {
+	if _, err := s.opt.Objects.Stat(ctx, at.Bucket, at.Key); errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
 		return m, errs.Wrap(err, errs.NotFound, "ValidationException", "Could not find model data at %s.", at)
 	} else if err != nil {
 		return m, fmt.Errorf("find model data: %w", err)

@@ -28,7 +28,7 @@ func (s *Service) predict(ctx context.Context, v *variant, in InvokeInput, deadl
 		}
 	default:
 		if mediaType == "" {
-			mediaType = "(none)"
+			mediaType = "application/octet-stream" // as HTTP has it
 		}
 		return nil, refuse(415, "content-type %s not supported", clip(mediaType))
 	}
