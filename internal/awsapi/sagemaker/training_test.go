@@ -245,7 +245,7 @@ func TestTrainingWithTheSDK(t *testing.T) {
 	}
 
 	_, err := s.CreateTrainingJob(ctx, sdkJob("FIRST"))
-	if _, ok := errors.AsType[*types.ResourceInUse](err); !ok {
+	if taken, ok := errors.AsType[*types.ResourceInUse](err); !ok || !strings.HasPrefix(taken.ErrorMessage(), "Training job names must be unique within an AWS account and region") {
 		t.Errorf("a name twice, in another case: %v", err)
 	}
 	wantAPIError(t, "a name that isn't there", second(s.DescribeTrainingJob(ctx, &sagemaker.DescribeTrainingJobInput{TrainingJobName: aws.String("no")})),
