@@ -155,6 +155,15 @@ func (c conditions) check(info blob.ObjectInfo) (failed string, unmodified bool)
 	return "", err == nil && !modified.After(t)
 }
 
+// rangeStillHolds reports whether the version that a client continues to load,
+// by If-Range, is still the one that is there (RFC 9110, section 13.1.5).
+func rangeStillHolds(ifRange string, info blob.ObjectInfo) bool {
+	if t, err := http.ParseTime(ifRange); err == nil {
+		return t.Equal(info.Modified.Truncate(time.Second))
+	}
+	return ifRange == "" || ifRange == quoted(info.ETag)
+}
+
 func matchesETag(list, etag string) bool {
 	for tag := range strings.SplitSeq(list, ",") {
 		tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")

@@ -263,6 +263,24 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+func TestIfRange(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.mustBucket(t, "data")
+	info := s.mustPut(t, "data", "k", "0123456789")
+	for condition, status := range map[string]int{
+		`"` + info.ETag + `"`:                 206,
+		`"another"`:                           200,
+		`W/"` + info.ETag + `"`:               200,
+		info.Modified.Format(http.TimeFormat): 206,
+		"Mon, 02 Jan 2006 15:04:05 GMT":       200,
+	} {
+		if a := s.do(t, "GET", "/data/k", "", "Range: bytes=5-", "If-Range: "+condition); a.status != status || a.body != "0123456789"[(status-200)/6*5:] {
+			t.Errorf("If-Range: %s: %d %q", condition, a.status, a.body)
+		}
+	}
+}
+
 // TestAddresses asserts how host and path name bucket and key.
 func TestAddresses(t *testing.T) {
 	t.Parallel()

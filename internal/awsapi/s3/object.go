@@ -95,7 +95,7 @@ func (c *call) part(info blob.ObjectInfo) (part byteRange, partial bool, err err
 		return part, false, invalid("InvalidRequest", "Cannot specify both Range header and partNumber query parameter.")
 	case number != "":
 		return c.numbered(info, number)
-	case header == "":
+	case header == "" || !rangeStillHolds(c.r.Header.Get("If-Range"), info):
 		return part, false, nil
 	}
 	r, ok, err := parseRange(header, info.Size)
