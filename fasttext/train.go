@@ -95,6 +95,7 @@ type trainer struct {
 	in, out  *dense
 	loss     objective
 	examples []example
+	held     []example // to measure the model on; see prepareText
 	subwords [][]int32
 	workers  []*worker
 	best     *snapshot
@@ -117,16 +118,31 @@ const largestCopy = 4 << 20
 
 // prepare reads the text and makes the dictionary, the examples and the model.
 func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, error) {
-	threads := min(opt.Thread, maxWorkers())
-	txt, err := readText(ctx, r, threads, opt.OnRead)
+	txt, err := readText(ctx, r, min(opt.Thread, maxWorkers()), opt.OnRead)
 	if err != nil {
 		return nil, err
 	}
+	t, err := prepareText(txt, nil, opt)
+	if err != nil {
+		return nil, err
+	}
+	return t, ctx.Err()
+}
+
+// prepareText makes the dictionary, the examples and the model of a text, and the
+// examples of held, unless that is nil, as the model would read them. It empties the
+// blocks of both.
+func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
+	threads := min(opt.Thread, maxWorkers())
 	d := newDictionary(opt.Args)
 	d.tokens = txt.tokens
 	all, ids := mergeLexicons(txt.lexicons)
 	all.drop(d, opt.Args)
+	if held != nil {
+		txt, ids = held.behind(txt, all, ids)
+	}
 	var vectors *vectors
+	var err error
 	if opt.PretrainedVectors != "" {
 		if vectors, err = readVectorsFile(opt.PretrainedVectors, opt.Dim); err != nil {
 			return nil, err
@@ -153,6 +169,9 @@ func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, erro
 	if len(t.examples) == 0 {
 		return nil, ErrNoLabels
 	}
+	if held != nil {
+		t.held = maker.makeAll(held.blocks, threads)
+	}
 	for i := range t.examples {
 		t.total += int64(t.examples[i].tokens) * int64(opt.Epoch)
 	}
@@ -171,7 +190,7 @@ func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, erro
 	for i := range threads {
 		t.workers = append(t.workers, newWorker(t, i, ownOutput))
 	}
-	return t, ctx.Err()
+	return t, nil
 }
 
 // mergeLexicons merges all into the first one and returns, for each, the numbers its
