@@ -22,10 +22,10 @@ type dictionary struct {
 	eosID  int32    // the word that ends a line, or -1
 
 	// Of a pruned model, the n-grams that kept a row: pairs of bucket and row, as
-	// the file lists them, and the same as a map. prunedSize is -1 if none was pruned.
+	// the file lists them, and the same as a table. prunedSize is -1 if none was pruned.
 	prunedSize  int64
 	prunedPairs []int32
-	pruned      map[int32]int32
+	pruned      ngramRows
 
 	wordNgrams int
 	minn, maxn int
@@ -108,7 +108,7 @@ func (d *dictionary) toRows(rows []int32, from int) []int32 {
 	}
 	kept := rows[:from]
 	for _, b := range rows[from:] {
-		if r, ok := d.pruned[b]; ok {
+		if r, ok := d.pruned.find(b); ok {
 			kept = append(kept, int32(d.words)+r)
 		}
 	}

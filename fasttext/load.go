@@ -158,15 +158,14 @@ func (d *decoder) pruned(dict *dictionary) {
 	if !d.fits(dict.prunedSize, 8, "kept n-grams") {
 		return
 	}
-	dict.pruned = make(map[int32]int32)
 	for i := int64(0); i < dict.prunedSize && d.err == nil; i++ {
 		b, row := d.int32("the kept n-grams"), d.int32("the kept n-grams")
-		if row < 0 {
+		if row < 0 || row == math.MaxInt32 {
 			d.fail("a kept n-gram has row %d", row)
 		}
 		dict.prunedPairs = append(dict.prunedPairs, b, row)
-		dict.pruned[b] = row
 	}
+	dict.pruned = newNgramRows(dict.prunedPairs)
 }
 
 func (d *decoder) matrix(quant bool, what string) matrix {
@@ -231,8 +230,8 @@ func (d *decoder) checkShapes(m *Model) {
 			d.fail("the dictionary is pruned and the matrix is not quantised; the original refuses such a file too")
 		}
 		ngrams = 0
-		for _, row := range m.dict.pruned {
-			ngrams = max(ngrams, int64(row)+1)
+		for i := 1; i < len(m.dict.prunedPairs); i += 2 {
+			ngrams = max(ngrams, int64(m.dict.prunedPairs[i])+1)
 		}
 	}
 	outputs := m.dict.words

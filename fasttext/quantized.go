@@ -1,5 +1,11 @@
 package fasttext
 
+import (
+	"sync"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
+)
+
 // A quantised matrix holds each row as codes of a product quantiser (Jégou et
 // al., "Product Quantization for Nearest Neighbor Search", 2011) and, if norms are
 // kept apart, the code of its length.
@@ -9,6 +15,7 @@ type quantised struct {
 	pq         *quantiser
 	normCodes  []byte     // nil unless norms are kept apart
 	norms      *quantiser // of single values; nil unless norms are kept apart
+	tables     sync.Pool  // of *[]float32, cols/dsub*256 values long; see dots
 }
 
 // centroidsPerPart is how many values a code of one byte tells apart.
@@ -41,14 +48,31 @@ func (m *quantised) norm(row int) float32 {
 
 func (m *quantised) sum(dst []float32, rows []int32) {
 	clear(dst)
+	q := m.pq
 	for _, r := range rows {
 		norm := m.norm(int(r))
-		codes := m.codes[int(r)*m.pq.parts:][:m.pq.parts]
+		codes := m.codes[int(r)*q.parts:][:q.parts]
+		if q.dsub == 2 && q.last == 2 {
+			addPairs(dst, q.centroids, codes, norm)
+			continue
+		}
 		for p, code := range codes {
-			for i, v := range m.pq.centroid(p, code) {
-				dst[p*m.pq.dsub+i] += norm * v
+			part := dst[p*q.dsub:]
+			for i, v := range q.centroid(p, code) {
+				part[i] += norm * v
 			}
 		}
+	}
+}
+
+// addPairs adds a row, times norm, of the usual kind: parts of 2.
+func addPairs(dst, centroids []float32, codes []byte, norm float32) {
+	for _, code := range codes {
+		part := (*[2 * centroidsPerPart]float32)(centroids)
+		d := (*[2]float32)(dst)
+		d[0] += norm * part[2*int(code)]
+		d[1] += norm * part[2*int(code)+1]
+		dst, centroids = dst[2:], centroids[2*centroidsPerPart:]
 	}
 }
 
@@ -62,8 +86,33 @@ func (m *quantised) dot(row int, x []float32) float32 {
 	return s * m.norm(row)
 }
 
+// dots of many rows begins with a table of what each code of each part gives.
 func (m *quantised) dots(out, x []float32) {
-	for i := range out {
-		out[i] = m.dot(i, x)
+	if len(out) < centroidsPerPart {
+		for i := range out {
+			out[i] = m.dot(i, x)
+		}
+		return
 	}
+	q := m.pq
+	t, _ := m.tables.Get().(*[]float32)
+	if t == nil {
+		t = new([]float32)
+		*t = make([]float32, q.parts*centroidsPerPart)
+	}
+	table := *t
+	for p := range q.parts {
+		width := q.width(p)
+		kernel.Dots(table[p*centroidsPerPart:][:centroidsPerPart], q.centroids[p*centroidsPerPart*q.dsub:], width, x[p*q.dsub:][:width])
+	}
+	for i := range out {
+		var s float32
+		rest := table
+		for _, code := range m.codes[i*q.parts:][:q.parts] {
+			s += (*[centroidsPerPart]float32)(rest)[code]
+			rest = rest[centroidsPerPart:]
+		}
+		out[i] = s * m.norm(i)
+	}
+	m.tables.Put(t)
 }
