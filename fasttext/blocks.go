@@ -71,11 +71,15 @@ func (b *blockReader) next() (block, error) {
 
 // forBlocks reads blocks, works on several at a time and delivers the results in
 // order. When it returns an error, one read of r may still be under way.
-func forBlocks[R any](ctx context.Context, r io.Reader, work func(block) R, deliver func(R) error) error {
+func forBlocks[R any](ctx context.Context, r io.Reader, work func(block) (R, error), deliver func(R) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// Each entry will receive one result. The queue's length bounds what is in flight.
-	queue := make(chan chan R, runtime.GOMAXPROCS(0))
+	type outcome struct {
+		result R
+		err    error
+	}
+	// Each entry will receive one outcome. The queue's length bounds what is in flight.
+	queue := make(chan chan outcome, runtime.GOMAXPROCS(0))
 	var readErr error
 	var readers sync.WaitGroup
 	readers.Go(func() {
@@ -89,25 +93,33 @@ func forBlocks[R any](ctx context.Context, r io.Reader, work func(block) R, deli
 				}
 				return
 			}
-			result := make(chan R, 1)
+			done := make(chan outcome, 1)
 			select {
-			case queue <- result:
+			case queue <- done:
 			case <-ctx.Done():
 				return
 			}
-			go func() { result <- work(b) }()
+			go func() {
+				var o outcome
+				o.result, o.err = work(b)
+				done <- o
+			}()
 		}
 	})
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case result, more := <-queue:
+		case done, more := <-queue:
 			if !more {
 				readers.Wait()
 				return readErr
 			}
-			if err := deliver(<-result); err != nil {
+			o := <-done
+			if o.err != nil {
+				return o.err
+			}
+			if err := deliver(o.result); err != nil {
 				return err
 			}
 		}

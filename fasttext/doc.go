@@ -26,7 +26,9 @@
 // Load reads .bin files of format versions 11 and 12 and quantised .ftz files,
 // supervised ones and word vectors alike. It checks each length against the bytes
 // that are left before it allocates, and never panics on a damaged or crafted
-// file. What the original wrote in version 12 is saved again byte for byte.
+// file; LoadBytes and LoadReaderAt do the same for a file in memory or elsewhere. Open maps a file
+// into memory instead of reading it: a model of any size is ready in milliseconds, and takes the
+// memory of the rows that predictions touch. What the original wrote in version 12 is saved again byte for byte.
 //
 // Training with one thread and one seed gives the same file each time. With more
 // threads, workers update the shared matrices without locks (Recht et al.,

@@ -29,16 +29,21 @@ func (m *Model) DumpDictionary(w io.Writer) error {
 
 // DumpInput writes the input matrix: a line with its rows and columns, and then a line for
 // each row, with six digits.
-func (m *Model) DumpInput(w io.Writer) error { return dump(w, m.in) }
+func (m *Model) DumpInput(w io.Writer) error { return m.dump(w, m.in) }
 
 // DumpOutput writes the output matrix in the same form.
-func (m *Model) DumpOutput(w io.Writer) error { return dump(w, m.out) }
+func (m *Model) DumpOutput(w io.Writer) error { return m.dump(w, m.out) }
 
-func dump(w io.Writer, m matrix) error {
-	d, ok := m.(*dense)
+func (m *Model) dump(w io.Writer, rows matrix) error {
+	d, ok := rows.(*dense)
 	if !ok {
 		return errDumpQuantised
 	}
+	held := m.borrow()
+	if held == nil {
+		return ErrClosed
+	}
+	defer m.giveBack(held)
 	if _, err := fmt.Fprintf(w, "%d %d\n", d.rows, d.cols); err != nil {
 		return err
 	}

@@ -16,6 +16,9 @@ var (
 	// ErrDiverged means that a weight stopped being a number. The remedy is a lower learning rate.
 	ErrDiverged = errors.New("training diverged (a weight is not a number any more): lower -lr")
 
+	// ErrClosed means that a model from Open was used after its Close.
+	ErrClosed = errors.New("the model is closed")
+
 	// ErrNotSupervised means that a classifier was asked for and the model holds word vectors.
 	ErrNotSupervised = errors.New("the model holds word vectors: it has no labels to predict")
 )

@@ -2,10 +2,13 @@ package fasttext
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
+	"runtime"
+	"slices"
 	"unsafe"
 )
 
@@ -36,14 +39,20 @@ const (
 // nativeLittle reports whether float32 values lie in memory as they do in the file.
 var nativeLittle = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
+// floatsAnywhere reports whether the processor reads float32 values of the file where they
+// are: little-endian ones at any address.
+var floatsAnywhere = nativeLittle && slices.Contains([]string{"amd64", "arm64", "386", "loong64", "ppc64le"}, runtime.GOARCH)
+
 // floatBytes is the memory of v.
 func floatBytes(v []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))
 }
 
-// A decoder reads a model file. Its first error stays.
+// A decoder reads a model file, from r or, if that is nil, from file, of which the matrices
+// then are parts. Its first error stays.
 type decoder struct {
 	r    *bufio.Reader
+	file []byte
 	off  int64
 	left int64 // bytes to the end, or -1 if the reader does not tell
 	err  error
@@ -61,7 +70,13 @@ func (d *decoder) readFull(p []byte, what string) bool {
 	if d.err != nil {
 		return false
 	}
-	n, err := io.ReadFull(d.r, p)
+	var n int
+	var err error
+	if d.r != nil {
+		n, err = io.ReadFull(d.r, p)
+	} else if n = copy(p, d.file[d.off:]); n < len(p) {
+		err = io.ErrUnexpectedEOF
+	}
 	d.advance(n)
 	if err != nil {
 		d.failRead(err, what)
@@ -148,11 +163,45 @@ func read[T any](d *decoder, n int64, size int64, what string, fill func([]T) bo
 	return v
 }
 
+// atEnd fails unless the whole file has been read.
+func (d *decoder) atEnd() {
+	if d.err != nil {
+		return
+	}
+	more := d.off < int64(len(d.file))
+	if d.r != nil {
+		_, err := d.r.ReadByte()
+		if more = err == nil; err != nil && err != io.EOF {
+			d.failRead(err, "the end")
+		}
+	}
+	if more {
+		d.fail("there is more after the model's end")
+	}
+}
+
+// view returns the next n bytes of the file in memory.
+func (d *decoder) view(n int64, what string) []byte {
+	if !d.fits(n, 1, what) {
+		return nil
+	}
+	b := d.file[d.off:][:n:n]
+	d.advance(int(n))
+	return b
+}
+
 func (d *decoder) bytes(n int64, what string) []byte {
+	if d.r == nil {
+		return d.view(n, what)
+	}
 	return read(d, n, 1, what, func(p []byte) bool { return d.readFull(p, what) })
 }
 
 func (d *decoder) floats(n int64, what string) []float32 {
+	if d.r == nil && floatsAnywhere && n > 0 && d.fits(n, 4, what) {
+		b := d.view(4*n, what)
+		return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
+	}
 	return read(d, n, 4, what, func(v []float32) bool {
 		b := floatBytes(v)
 		if !d.readFull(b, what) {
@@ -169,6 +218,16 @@ func (d *decoder) floats(n int64, what string) []float32 {
 
 // appendToken appends the bytes up to a NUL.
 func (d *decoder) appendToken(dst []byte) []byte {
+	if d.r == nil && d.err == nil {
+		n := bytes.IndexByte(d.file[d.off:], 0)
+		if n < 0 {
+			d.failRead(io.EOF, "a word of the dictionary")
+			return dst
+		}
+		dst = append(dst, d.file[d.off:][:n]...)
+		d.advance(n + 1)
+		return dst
+	}
 	for d.err == nil {
 		part, err := d.r.ReadSlice(0)
 		d.advance(len(part))

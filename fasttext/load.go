@@ -26,7 +26,27 @@ func LoadFile(path string) (*Model, error) {
 // Len method how many bytes it has, memory is allocated once; else it grows with what is read. A
 // damaged file gives a *FormatError.
 func Load(r io.Reader) (*Model, error) {
-	d := &decoder{r: bufio.NewReaderSize(r, 1<<16), left: bytesLeft(r)}
+	return (&decoder{r: bufio.NewReaderSize(r, 1<<16), left: bytesLeft(r)}).model()
+}
+
+// LoadReaderAt reads a .bin or .ftz file that is size bytes long, as Load does.
+func LoadReaderAt(r io.ReaderAt, size int64) (*Model, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("a model file of %d bytes: the size can't be negative", size)
+	}
+	d := &decoder{r: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 1<<16), left: size}
+	return d.model()
+}
+
+// LoadBytes loads the .bin or .ftz file that is in memory, without a copy of its
+// matrices (on most processors): the bytes must not change while the model is in
+// use. They may lie in the program itself, by way of package embed.
+func LoadBytes(file []byte) (*Model, error) {
+	return (&decoder{file: file, left: int64(len(file))}).model()
+}
+
+// model reads the whole file.
+func (d *decoder) model() (*Model, error) {
 	m := &Model{}
 	m.args = d.args()
 	m.dict = d.dictionary(m.args)
@@ -34,13 +54,7 @@ func Load(r io.Reader) (*Model, error) {
 	m.in = d.matrix(m.quantised, "the input matrix")
 	m.qout = d.bool("the mark of a quantised output matrix")
 	m.out = d.matrix(m.quantised && m.qout, "the output matrix")
-	if d.err == nil {
-		if _, err := d.r.ReadByte(); err == nil {
-			d.fail("there is more after the model's end")
-		} else if err != io.EOF {
-			d.failRead(err, "the end")
-		}
-	}
+	d.atEnd()
 	if d.err == nil {
 		d.checkShapes(m)
 	}

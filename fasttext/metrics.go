@@ -107,10 +107,14 @@ func (m *Model) Test(ctx context.Context, r io.Reader, k int, threshold float32)
 		return nil, ErrNotSupervised
 	}
 	total := m.newMetrics(k)
-	err := forBlocks(ctx, r, func(b block) *Metrics {
-		s := m.pool.Get().(*scratch)
-		defer m.pool.Put(s)
-		part := m.newMetrics(k)
+	err := forBlocks(ctx, r, func(b block) (part *Metrics, err error) {
+		s := m.borrow()
+		if s == nil {
+			return nil, ErrClosed
+		}
+		defer m.giveBack(s)
+		defer recoverFault(&err)
+		part = m.newMetrics(k)
 		for text := b.text; len(text) > 0; {
 			text = s.line.next(m.dict, text)
 			if len(s.line.labels) == 0 || len(s.line.rows) == 0 {
@@ -119,7 +123,7 @@ func (m *Model) Test(ctx context.Context, r io.Reader, k int, threshold float32)
 			}
 			part.count(s.line.labels, m.rank(s, k, threshold))
 		}
-		return part
+		return part, nil
 	}, func(part *Metrics) error {
 		total.add(part)
 		return nil

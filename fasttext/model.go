@@ -14,6 +14,7 @@ import (
 type Model struct {
 	args      Args
 	dict      *dictionary
+	mapped    *mapping // the file that the matrices lie in, or nil; see borrow
 	in, out   matrix
 	quantised bool // the input matrix is
 	qout      bool // the output matrix too, if the input matrix is
@@ -29,6 +30,8 @@ type scratch struct {
 	scores []float32
 	top    topK
 	visits []visit
+
+	panicking bool // what debug.SetPanicOnFault was before
 }
 
 // finish readies a model whose dictionary and matrices are in place, for use.
@@ -89,8 +92,11 @@ func (m *Model) Tokens() int64 { return m.dict.tokens }
 // the vocabulary, and those of its character n-grams, if the model has them;
 // zeros if there is neither.
 func (m *Model) WordVector(dst []float32, word string) []float32 {
-	s := m.pool.Get().(*scratch)
-	defer m.pool.Put(s)
+	s := m.borrow()
+	if s == nil {
+		return append(dst, make([]float32, m.args.Dim)...)
+	}
+	defer m.giveBack(s)
 	return append(dst, m.wordVector(s, []byte(word))...)
 }
 
@@ -120,8 +126,11 @@ func (m *Model) average(dst []float32, rows []int32) {
 // of all rows of the text as Predict reads it; for word vectors, the mean of the
 // words' vectors, each scaled to length 1.
 func (m *Model) SentenceVector(dst []float32, text string) []float32 {
-	s := m.pool.Get().(*scratch)
-	defer m.pool.Put(s)
+	s := m.borrow()
+	if s == nil {
+		return append(dst, make([]float32, m.args.Dim)...)
+	}
+	defer m.giveBack(s)
 	if m.Supervised() {
 		s.line.all(m.dict, viewBytes(text))
 		m.average(s.hidden, s.line.rows)

@@ -27,12 +27,15 @@ func (m *Model) Predict(dst []Prediction, text string, k int, threshold float32)
 	if m.loss == nil {
 		return dst
 	}
-	s := m.pool.Get().(*scratch)
+	s := m.borrow()
+	if s == nil {
+		return dst
+	}
+	defer m.giveBack(s)
 	s.line.all(m.dict, viewBytes(text))
 	for _, c := range m.rank(s, k, threshold) {
 		dst = append(dst, Prediction{m.labels[c.label], min(probOf(c.score), 1)})
 	}
-	m.pool.Put(s)
 	return dst
 }
 
@@ -63,10 +66,13 @@ func (m *Model) PredictLines(ctx context.Context, r io.Reader, k int, threshold 
 		all  []Prediction
 		ends []int
 	}
-	return forBlocks(ctx, r, func(b block) answers {
-		s := m.pool.Get().(*scratch)
-		defer m.pool.Put(s)
-		var a answers
+	return forBlocks(ctx, r, func(b block) (a answers, err error) {
+		s := m.borrow()
+		if s == nil {
+			return a, ErrClosed
+		}
+		defer m.giveBack(s)
+		defer recoverFault(&err)
 		for text := b.text; len(text) > 0; {
 			text = s.line.next(m.dict, text)
 			for _, c := range m.rank(s, k, threshold) {
@@ -74,7 +80,7 @@ func (m *Model) PredictLines(ctx context.Context, r io.Reader, k int, threshold 
 			}
 			a.ends = append(a.ends, len(a.all))
 		}
-		return a
+		return a, nil
 	}, func(a answers) error {
 		start := 0
 		for _, end := range a.ends {
@@ -92,10 +98,13 @@ func (m *Model) PredictLines(ctx context.Context, r io.Reader, k int, threshold 
 // of PredictLines.
 func (m *Model) SentenceVectorLines(ctx context.Context, r io.Reader, each func([]float32) error) error {
 	dim := m.args.Dim
-	return forBlocks(ctx, r, func(b block) []float32 {
-		s := m.pool.Get().(*scratch)
-		defer m.pool.Put(s)
-		var all []float32
+	return forBlocks(ctx, r, func(b block) (all []float32, err error) {
+		s := m.borrow()
+		if s == nil {
+			return nil, ErrClosed
+		}
+		defer m.giveBack(s)
+		defer recoverFault(&err)
 		for text := b.text; len(text) > 0; {
 			if m.Supervised() {
 				text = s.line.next(m.dict, text)
@@ -106,7 +115,7 @@ func (m *Model) SentenceVectorLines(ctx context.Context, r io.Reader, each func(
 			line, rest, _ := bytes.Cut(text, []byte("\n"))
 			all, text = m.appendSentence(all, s, line), rest
 		}
-		return all
+		return all, nil
 	}, func(all []float32) error {
 		for ; len(all) >= dim; all = all[dim:] {
 			if err := each(all[:dim:dim]); err != nil {

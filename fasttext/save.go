@@ -13,6 +13,11 @@ import (
 
 // Save writes the model in format version 12.
 func (m *Model) Save(w io.Writer) error {
+	held := m.borrow()
+	if held == nil {
+		return ErrClosed
+	}
+	defer m.giveBack(held)
 	e := &encoder{w: bufio.NewWriterSize(w, 1<<18)}
 	if h, ok := w.(*holeWriter); ok {
 		e.skip = h.skip

@@ -141,6 +141,11 @@ func (m *Model) WriteOutputVectors(w io.Writer) error {
 
 // writeVectors writes n lines. Formatting takes the time, so it is done in parallel.
 func (m *Model) writeVectors(w io.Writer, n int, line func(s *scratch, i int) ([]byte, []float32)) error {
+	held := m.borrow()
+	if held == nil {
+		return ErrClosed
+	}
+	defer m.giveBack(held)
 	if _, err := fmt.Fprintf(w, "%d %d\n", n, m.args.Dim); err != nil {
 		return err
 	}
@@ -152,7 +157,7 @@ func (m *Model) writeVectors(w io.Writer, n int, line func(s *scratch, i int) ([
 		writeErr error
 	)
 	inParallel(maxWorkers(), n, piece, func(from, to int) {
-		s := m.pool.Get().(*scratch)
+		s := m.pool.Get().(*scratch) // the matrices are held already
 		defer m.pool.Put(s)
 		var text []byte
 		for i := from; i < to; i++ {

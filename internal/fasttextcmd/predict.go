@@ -55,7 +55,7 @@ func (c *command) query(args []string, usage, cannotOpen string) (*query, error)
 }
 
 func loadModel(path string) (*fasttext.Model, error) {
-	m, err := fasttext.LoadFile(path)
+	m, err := fasttext.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("model cannot be loaded: %w", err)
 	}

@@ -1,0 +1,120 @@
+package fasttext_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/heliograph/heliograph/fasttext"
+)
+
+// sparseModel writes a classifier whose input matrix is one hole, 800 MB long.
+func sparseModel(tb testing.TB, words int) string {
+	const dim, bucket, labels = 100, 2_000_000, 14
+	var b bytes.Buffer
+	number := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
+	for _, v := range []int32{793712314, 12, dim, 5, 5, 1, 5, 2, 3, 3, bucket, 0, 0, 100} {
+		number(v)
+	}
+	number(math.Float64bits(1e-4))
+	for _, v := range []int32{int32(words + labels), int32(words), labels} {
+		number(v)
+	}
+	number(int64(1 << 30))
+	number(int64(-1))
+	for i := range words + labels {
+		if i < words {
+			fmt.Fprintf(&b, "word%d", i)
+		} else {
+			fmt.Fprintf(&b, "__label__%d", i)
+		}
+		b.WriteByte(0)
+		number(int64(1_000_000 - i))
+		number(i >= words)
+	}
+	number(false)
+	number(int64(words + bucket))
+	number(int64(dim))
+	path := filepath.Join(tb.TempDir(), "sparse.bin")
+	f, err := os.Create(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	end := int64(b.Len()) + int64(words+bucket)*dim*4
+	if _, err := f.Write(b.Bytes()); err != nil {
+		tb.Fatal(err)
+	}
+	b.Reset()
+	number(false)
+	number(int64(labels))
+	number(int64(dim))
+	b.Write(make([]byte, labels*dim*4))
+	if _, err := f.WriteAt(b.Bytes(), end); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// resident returns the bytes of memory that the process has.
+func resident(tb testing.TB) int64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var size, pages int64
+	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+		tb.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// An 800 MB model answers at once, with memory for what the answer needs. It is not
+// parallel to others, whose memory would count.
+func TestOpenLargeModel(t *testing.T) {
+	path := sparseModel(t, 50_000)
+	fastest := time.Hour
+	for range 5 {
+		before, start := resident(t), time.Now()
+		m, err := fasttext.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := m.Predict(nil, "word7 and word49999 and word25000", 1, 0)
+		fastest = min(fastest, time.Since(start))
+		if len(found) != 1 || math.Abs(float64(found[0].Prob)-1.0/14) > 1e-4 {
+			t.Errorf("predicted %v", found)
+		}
+		if grown := resident(t) - before; grown > 64<<20 {
+			t.Errorf("%d bytes of memory for one prediction", grown)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("opened and answered in %v", fastest)
+	if fastest > 50*time.Millisecond {
+		t.Errorf("%v to open and answer, want 50 ms at most", fastest)
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	for _, words := range []int{20_000, 1_000_000} {
+		b.Run(fmt.Sprint(words), func(b *testing.B) {
+			path := sparseModel(b, words)
+			for b.Loop() {
+				m, err := fasttext.Open(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				m.Predict(nil, "word7 word49999", 1, 0)
+				m.Close()
+			}
+		})
+	}
+}
