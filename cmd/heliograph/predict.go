@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,10 @@ from lines taken as they are, say --raw.
 
 A line of output holds the labels of one text, each followed by a tab and its
 probability. With --json it is an object: {"text": …, "labels": [{"label": …,
-"probability": …}]}.`,
+"probability": …}]}.
+
+--explain tells why: what each word and n-gram added to the label's score or took
+from it, exactly, in colours if the output is a terminal (unless NO_COLOR is set).`,
 		Example: "  heliograph predict --model requests.bin \"where is my card?\"\n  heliograph predict --model requests.bin -k 3 --json texts.csv",
 		RunE: func(c *cobra.Command, args []string) error {
 			if p.k < 1 {
@@ -49,6 +53,7 @@ probability. With --json it is an object: {"text": …, "labels": [{"label": …
 				return err
 			}
 			p.prefix = input.readOptions.LabelPrefix
+			p.explainer.coloured = mayColour(c.OutOrStdout())
 			return p.run(c.OutOrStdout(), source)
 		},
 	}
@@ -60,6 +65,7 @@ probability. With --json it is an object: {"text": …, "labels": [{"label": …
 	flags.Float32Var(&p.threshold, "threshold", 0, "leave out labels with a lower probability")
 	flags.BoolVar(&p.asJSON, "json", false, "print JSON Lines")
 	flags.BoolVar(&p.raw, "raw", false, "take texts as they are, not normalised")
+	flags.BoolVar(&p.explain, "explain", false, "tell what each word and n-gram did for the label")
 	requireFlags(c, "model")
 	return c
 }
@@ -127,6 +133,8 @@ type predictor struct {
 	threshold float32
 	raw       bool
 	asJSON    bool
+	explain   bool
+	explainer explainer
 }
 
 type labelledText struct {
@@ -152,6 +160,12 @@ func (p *predictor) run(w io.Writer, source dataset.Source) error {
 		if !p.raw {
 			text = dataset.Normalize(text)
 		}
+		if p.explain {
+			if err := p.explainText(out, encoder, row.Text, text); err != nil {
+				return err
+			}
+			continue
+		}
 		predictions = p.model.Predict(predictions[:0], text, p.k, p.threshold)
 		if p.asJSON {
 			if err := encoder.Encode(p.labelled(row.Text, predictions)); err != nil {
@@ -172,6 +186,18 @@ func (p *predictor) run(w io.Writer, source dataset.Source) error {
 		}
 	}
 	return out.Flush()
+}
+
+func (p *predictor) explainText(out *bufio.Writer, encoder *json.Encoder, text, normalized string) error {
+	e := p.model.Explain(normalized, p.k)
+	if n := slices.IndexFunc(e.Labels, func(l fasttext.ExplainedLabel) bool { return l.Prob < p.threshold }); n >= 0 {
+		e.Labels = e.Labels[:n]
+	}
+	explained := explain(e, text, normalized, p.prefix)
+	if p.asJSON {
+		return encoder.Encode(explained)
+	}
+	return p.explainer.write(out, explained)
 }
 
 func (p *predictor) labelled(text string, predictions []fasttext.Prediction) labelledText {
