@@ -14,6 +14,8 @@ import (
 type trainFlags struct {
 	fasttext.Args
 	input, output string
+	given         []string // names of the flags on the command line, without dash
+	autotune      autotuneFlags
 }
 
 // errNoValue means that a flag that needs a value is the last word.
@@ -22,14 +24,14 @@ var errNoValue = errors.New("missing value")
 // parseTrain reads flags in the original's form: one dash, the value as the next word. On
 // error it has printed why, and the usage where that helps.
 func (c *command) parseTrain(words []string) (*trainFlags, error) {
-	f := &trainFlags{Args: fasttext.SupervisedDefaults()}
+	f := &trainFlags{Args: fasttext.SupervisedDefaults(), autotune: autotuneDefaults()}
 	err := f.parse(words)
 	if err == nil && (f.input == "" || f.output == "") {
 		err = errors.New("Empty input or output path.")
 	}
 	if err != nil {
 		fmt.Fprintln(c.stderr, err)
-		printTrainUsage(c.stderr, f.Args)
+		printTrainUsage(c.stderr, f.Args, f.autotune)
 		return nil, errUsage
 	}
 	return f, nil
@@ -41,10 +43,13 @@ func (f *trainFlags) parse(words []string) error {
 		"-minCount": &f.MinCount, "-minCountLabel": &f.MinCountLabel, "-neg": &f.Neg,
 		"-wordNgrams": &f.WordNgrams, "-bucket": &f.Bucket, "-minn": &f.Minn, "-maxn": &f.Maxn,
 		"-thread": &f.Thread, "-verbose": &f.Verbose, "-seed": &f.Seed,
+		"-autotune-predictions": &f.autotune.predictions, "-autotune-duration": &f.autotune.duration,
 	}
 	floats := map[string]*float64{"-lr": &f.LR, "-t": &f.T}
 	texts := map[string]*string{
 		"-input": &f.input, "-output": &f.output, "-label": &f.Label, "-pretrainedVectors": &f.PretrainedVectors,
+		"-autotune-validation": &f.autotune.validation, "-autotune-metric": &f.autotune.metric,
+		"-autotune-modelsize": &f.autotune.modelSize,
 	}
 	for len(words) > 0 {
 		name := words[0]
@@ -59,9 +64,8 @@ func (f *trainFlags) parse(words []string) error {
 			continue
 		case name == "-qnorm" || name == "-retrain" || name == "-qout":
 			continue // of quantize; the original accepts them here
-		case strings.HasPrefix(name, "-autotune-"):
-			return fmt.Errorf("%s is not offered yet", name)
 		}
+		f.given = append(f.given, strings.TrimPrefix(name, "-"))
 		var value string
 		if len(words) > 0 {
 			value = words[0]

@@ -24,6 +24,9 @@ func (c *command) supervised(words []string) error {
 	if err := writable(f.output + ".bin"); err != nil {
 		return err
 	}
+	if f.autotune.validation != "" {
+		return c.autotune(f, in)
+	}
 	opt := fasttext.TrainOptions{Args: f.Args}
 	if f.Verbose > 1 {
 		read := int64(0)

@@ -55,7 +55,7 @@ const dumpUsage = `usage: fasttext dump <model> <option>
 `
 
 // printTrainUsage prints the flags with the values that hold without them.
-func printTrainUsage(w io.Writer, a fasttext.Args) {
+func printTrainUsage(w io.Writer, a fasttext.Args, tune autotuneFlags) {
 	fmt.Fprintf(w, `
 Mandatory:
   -input              file to learn from
@@ -86,6 +86,13 @@ Optional, for training:
   -pretrainedVectors  .vec file to start from [%s]
   -saveOutput         also write the output vectors, to .output [%t]
   -seed               seed of the random numbers [%d]
+
+Optional, for choosing options by a validation file (those given here stay as they are):
+  -autotune-validation   labelled text to measure on; nothing is chosen without it
+  -autotune-metric       f1, f1:LABEL, precisionAtRecall:PERCENT[:LABEL] or recallAtPrecision:PERCENT[:LABEL] [%s]
+  -autotune-predictions  labels predicted for each example [%d]
+  -autotune-duration     seconds that the search takes [%d]
 `, a.Verbose, a.MinCount, a.MinCountLabel, a.WordNgrams, a.Bucket, a.Minn, a.Maxn, a.T, a.Label,
-		a.LR, a.LRUpdateRate, a.Dim, a.WS, a.Epoch, a.Neg, a.Loss, a.Thread, a.PretrainedVectors, a.SaveOutput, a.Seed)
+		a.LR, a.LRUpdateRate, a.Dim, a.WS, a.Epoch, a.Neg, a.Loss, a.Thread, a.PretrainedVectors, a.SaveOutput, a.Seed,
+		tune.metric, tune.predictions, tune.duration)
 }

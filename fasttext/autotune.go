@@ -1,0 +1,434 @@
+package fasttext
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+// AutotuneOptions say what Autotune looks for, and for how long.
+type AutotuneOptions struct {
+	// Args are what models are trained with where Autotune does not choose. Thread is how
+	// many trials run at a time; each has one thread.
+	Args
+	// Fixed names the options that stay as they are in Args, of those that Autotune
+	// chooses: lr, epoch, dim, wordNgrams, minn, maxn and bucket.
+	Fixed []string
+
+	Metric      Metric
+	Predictions int // labels predicted for each example; 0 is 1, below 0 all
+
+	Duration time.Duration // of the whole search; 0 is no limit
+	Trials   int           // how many models to try; 0 is as many as Duration has room for
+	// ModelSize bounds the size of the model's file in bytes, by way of dim and bucket. 0 is no bound.
+	ModelSize int64
+
+	// Log is a file that gets a line of JSON for every trial that ends. If it exists,
+	// it must be of a search with the same texts and options, which is then continued.
+	Log string
+
+	// OnRead is called while the training text is read.
+	OnRead func(words int64)
+	// OnTrial is called after each trial, one at a time.
+	OnTrial func(Trial)
+}
+
+// A Trial is one training with one choice of options.
+type Trial struct {
+	Number     int     `json:"trial"` // from 1
+	LR         float64 `json:"lr"`
+	Epoch      int     `json:"epoch"`
+	Dim        int     `json:"dim"`
+	WordNgrams int     `json:"wordNgrams"`
+	Minn       int     `json:"minn"`
+	Maxn       int     `json:"maxn"`
+	Bucket     int     `json:"bucket"`
+
+	Score    float64   `json:"score"`              // the metric; of the last epoch that was run
+	Curve    []float64 `json:"curve"`              // the metric after each quarter of the epochs, as far as it came
+	Stopped  bool      `json:"stopped,omitempty"`  // early, because others were better by then
+	Diverged bool      `json:"diverged,omitempty"` // the learning rate was too high
+	Seconds  float64   `json:"seconds"`            // it took
+	Elapsed  float64   `json:"elapsed"`            // seconds from the start of the search to its end
+	Best     bool      `json:"-"`                  // of all until now
+}
+
+// Autotuned is what Autotune found.
+type Autotuned struct {
+	Model  *Model
+	Args   Args    // that it was trained with
+	Score  float64 // its metric on the validation text
+	Best   int     // the number of its trial
+	Trials []Trial // those that ended, in the order of their numbers
+}
+
+// Autotune looks for the options with which a classifier that learns from the text
+// train does best on the text validation, and returns the best model it has
+// trained on the way. Both texts are read once, before the search starts.
+//
+// The first trials are choices that often do well; each later one changes some options of
+// one of the best trials, less and less as the search goes on. A trial is stopped early
+// when, after a half or three quarters of its epochs, it does worse than the median of
+// the others did then (Golovin et al., "Google Vizier", 2017, section 3.2). If no trial
+// ended in Duration, the first one to end does so later.
+//
+// A search with Trials and without Duration is reproducible: the same texts, options,
+// Thread and Seed give the same trials, and the same model.
+//
+// As many models as Thread and two more are in memory at a time. Errors are those of the readers and of
+// ctx, of Args.Validate, ErrEmpty, ErrNoLabels, ErrDiverged if every trial diverged, and
+// those of the Log file. After any error, Log has what was done.
+func Autotune(ctx context.Context, train, validation io.Reader, opt AutotuneOptions) (*Autotuned, error) {
+	if err := opt.check(); err != nil {
+		return nil, err
+	}
+	opt.Thread = min(opt.Thread, maxWorkers())
+	s := &search{opt: &opt, start: time.Now()}
+	var err error
+	if s.train, err = readText(ctx, train, opt.Thread, opt.OnRead); err != nil {
+		return nil, err
+	}
+	if s.held, err = readText(ctx, validation, opt.Thread, nil); err != nil {
+		return nil, fmt.Errorf("validation: %w", err)
+	}
+	if err := s.survey(); err != nil {
+		return nil, err
+	}
+	if opt.Log != "" {
+		if err := s.openLog(); err != nil {
+			return nil, err
+		}
+		defer s.log.Close()
+	}
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	return s.finish(ctx)
+}
+
+// tunable are the options that Autotune chooses.
+var tunable = []string{"lr", "epoch", "dim", "wordNgrams", "minn", "maxn", "bucket"}
+
+func (o *AutotuneOptions) check() error {
+	if o.Model != Supervised {
+		return fmt.Errorf("autotune is for supervised models, not for %v ones", o.Model)
+	}
+	for _, name := range o.Fixed {
+		if !slices.Contains(tunable, name) {
+			return fmt.Errorf("%q is not an option that autotune chooses: those are %v", name, tunable)
+		}
+	}
+	switch {
+	case o.Duration < 0:
+		return fmt.Errorf("the duration of autotune is %v: want a positive one", o.Duration)
+	case o.Trials < 0:
+		return fmt.Errorf("%d trials: want at least 1", o.Trials)
+	case o.Duration == 0 && o.Trials == 0:
+		return errors.New("autotune has no end: give a duration or a number of trials")
+	case o.ModelSize < 0:
+		return fmt.Errorf("the model size is %d bytes: want a positive number", o.ModelSize)
+	}
+	if o.Predictions == 0 {
+		o.Predictions = 1
+	}
+	a := o.Args
+	if a.Bucket == 0 && !slices.Contains(o.Fixed, "bucket") {
+		a.Bucket = largestBucket
+	}
+	return a.Validate()
+}
+
+// A search is an Autotune under way.
+type search struct {
+	opt         *AutotuneOptions
+	train, held *text
+	log         *trialLog
+	start       time.Time
+	before      time.Duration // what earlier runs of the same search took
+
+	// What survey finds out.
+	words, labels   int
+	examples        int
+	dictionaryBytes int64
+
+	mu      sync.Mutex // guards what follows
+	done    map[int]*Trial
+	best    *Trial
+	model   *Model // of best; nil if an earlier run of the search trained it
+	failure error
+}
+
+// elapsed is how long the search has taken, in all its runs.
+func (s *search) elapsed() time.Duration { return s.before + time.Since(s.start) }
+
+// survey prepares a training to see that the texts are what they should be, and how much
+// there is in them.
+func (s *search) survey() error {
+	a := s.opt.Args
+	a.Dim, a.WordNgrams, a.Minn, a.Maxn, a.Bucket, a.Thread = 1, 1, 0, 0, 0, s.opt.Thread
+	a.PretrainedVectors = ""
+	t, err := prepareText(s.train.again(), s.held.again(), TrainOptions{Args: a})
+	if err != nil {
+		return err
+	}
+	if len(t.held) == 0 {
+		return errors.New("the validation text has no line with words and with labels of the training text")
+	}
+	if l := s.opt.Metric.label; l != "" && !slices.Contains(t.model.labels, l) {
+		return fmt.Errorf("metric %v: the training text has no label %s", s.opt.Metric, l)
+	}
+	d := t.model.dict
+	s.words, s.labels, s.examples = d.words, d.labels(), len(t.examples)
+	const perToken, head = 1 + 8 + 1, 200
+	s.dictionaryBytes = int64(len(d.text)) + int64(d.size())*perToken + head
+	s.done = map[int]*Trial{}
+	if s.opt.ModelSize > 0 {
+		if least := s.dictionaryBytes + 4*int64(s.words+s.labels); least > s.opt.ModelSize {
+			return fmt.Errorf("a model of %d bytes is not possible: %d words and %d labels take at least %d; raise -minCount or the size",
+				s.opt.ModelSize, s.words, s.labels, least)
+		}
+	}
+	return nil
+}
+
+// run runs trials until time or their number is up.
+func (s *search) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	limited := ctx
+	if s.opt.Duration > 0 {
+		var stop context.CancelFunc
+		limited, stop = context.WithTimeout(ctx, s.opt.Duration-s.elapsed())
+		defer stop()
+	}
+	slots := make(chan struct{}, s.opt.Thread)
+	ended := map[int]chan struct{}{}
+	var running sync.WaitGroup
+	defer running.Wait()
+	for n := 1; ctx.Err() == nil && (s.opt.Trials == 0 || n <= s.opt.Trials); n++ {
+		end := make(chan struct{})
+		ended[n] = end
+		if s.known(n) {
+			close(end)
+			continue
+		}
+		// With a number of trials, what a trial builds on must not depend on which
+		// of the earlier ones happen to be ready: it is all but the last few.
+		if wait := n - s.lag(); s.opt.Trials > 0 && wait > 0 {
+			<-ended[wait]
+		}
+		slots <- struct{}{}
+		seen := s.seen(n)
+		args, ok := s.propose(n, seen)
+		if !ok || limited.Err() != nil && (s.bestOf() != nil || n > len(openings)) {
+			break
+		}
+		running.Go(func() {
+			defer func() { <-slots; close(end) }()
+			trialCtx, stop := limited, func() {}
+			if n == 1 || limited.Err() != nil { // there must be one result
+				trialCtx, stop = s.untilResult(ctx, limited)
+			}
+			defer stop()
+			if err := s.trial(trialCtx, n, args, seen); err != nil {
+				s.fail(err)
+				cancel()
+			}
+		})
+	}
+	running.Wait()
+	if s.failure != nil {
+		return s.failure
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.bestOf() == nil {
+		return ErrDiverged
+	}
+	return nil
+}
+
+// untilResult returns a context that ends with limited only if there is a result by then.
+func (s *search) untilResult(ctx, limited context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(limited, func() {
+		if s.bestOf() != nil {
+			cancel()
+		}
+	})
+	return ctx, cancel
+}
+
+// lag is how many trials before it a trial knows nothing of.
+func (s *search) lag() int { return 2 * s.opt.Thread }
+
+func (s *search) known(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done[n] != nil
+}
+
+func (s *search) bestOf() *Trial {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.best
+}
+
+func (s *search) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == nil {
+		s.failure = err
+	}
+}
+
+// seen returns the trials that trial n may build on, the best first.
+func (s *search) seen(n int) []*Trial {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var seen []*Trial
+	for i, t := range s.done {
+		if s.opt.Trials == 0 || i <= n-s.lag() {
+			seen = append(seen, t)
+		}
+	}
+	slices.SortFunc(seen, compareTrials)
+	return seen
+}
+
+// record keeps what came of a trial.
+func (s *search) record(t *Trial, m *Model) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.Elapsed = s.elapsed().Seconds()
+	s.done[t.Number] = t
+	if !t.Diverged && !t.Stopped && (s.best == nil || compareTrials(t, s.best) < 0) {
+		t.Best, s.best, s.model = true, t, m
+	}
+	if s.log != nil {
+		if err := s.log.add(t); err != nil {
+			return err
+		}
+	}
+	if s.opt.OnTrial != nil {
+		s.opt.OnTrial(*t)
+	}
+	return nil
+}
+
+// trial runs one trial. It returns nil if ctx ended: what is not finished does not count.
+func (s *search) trial(ctx context.Context, n int, args Args, seen []*Trial) error {
+	start := time.Now()
+	trial := newTrial(n, args)
+	opt := TrainOptions{Args: args}
+	opt.Thread = 1
+	var t *trainer
+	opt.OnEpoch = func(e Epoch) (Action, error) {
+		quarter := len(trial.Curve) + 1
+		if 4*e.Number < quarter*e.Of {
+			return Continue, nil
+		}
+		trial.Score = t.measure(s.opt.Metric, s.opt.Predictions)
+		for ; quarter <= 4 && 4*e.Number >= quarter*e.Of; quarter++ {
+			trial.Curve = append(trial.Curve, trial.Score)
+		}
+		if e.Number < e.Of && hopeless(trial, seen) {
+			trial.Stopped = true
+			return Stop, nil
+		}
+		return Continue, nil
+	}
+	t, err := prepareText(s.train.again(), s.held.again(), opt)
+	if err != nil {
+		return err
+	}
+	switch err := t.train(ctx); {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(err, ErrDiverged):
+		trial.Diverged, trial.Score = true, 0
+	case err != nil:
+		return err
+	case trial.Epoch == 0:
+		trial.Score = t.measure(s.opt.Metric, s.opt.Predictions)
+	}
+	trial.Seconds = time.Since(start).Seconds()
+	return s.record(trial, t.model)
+}
+
+// hopeless reports whether a trial is worse than most trials were at that point.
+func hopeless(t *Trial, seen []*Trial) bool {
+	at := len(t.Curve) - 1
+	var others []float64
+	for _, o := range seen {
+		if len(o.Curve) > at {
+			others = append(others, o.Curve[at])
+		}
+	}
+	if at < 1 || len(others) < 3 {
+		return false
+	}
+	slices.Sort(others)
+	return t.Score < others[len(others)/2]
+}
+
+// finish returns the best model. One that an earlier run of the search found is trained again: with
+// one thread, it comes out the same.
+func (s *search) finish(ctx context.Context) (*Autotuned, error) {
+	found := &Autotuned{Model: s.model, Args: s.best.args(s.opt.Args), Score: s.best.Score, Best: s.best.Number}
+	for _, t := range s.done {
+		found.Trials = append(found.Trials, *t)
+	}
+	slices.SortFunc(found.Trials, func(a, b Trial) int { return a.Number - b.Number })
+	if found.Model == nil {
+		opt := TrainOptions{Args: found.Args}
+		opt.Thread = 1
+		t, err := prepareText(s.train, nil, opt)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.train(ctx); err != nil {
+			return nil, err
+		}
+		found.Model = t.model
+	}
+	return found, nil
+}
+
+func newTrial(n int, a Args) *Trial {
+	return &Trial{Number: n, LR: a.LR, Epoch: a.Epoch, Dim: a.Dim, WordNgrams: a.WordNgrams,
+		Minn: a.Minn, Maxn: a.Maxn, Bucket: a.Bucket, Curve: []float64{}}
+}
+
+// args returns the options of the trial: its own, and the others of a.
+func (t *Trial) args(a Args) Args {
+	a.LR, a.Epoch, a.Dim, a.WordNgrams, a.Minn, a.Maxn, a.Bucket = t.LR, t.Epoch, t.Dim, t.WordNgrams, t.Minn, t.Maxn, t.Bucket
+	return a
+}
+
+// compareTrials puts the better one first: that with the higher score among those that
+// ran to their end, and the earlier one of equals.
+func compareTrials(a, b *Trial) int {
+	rank := func(t *Trial) float64 {
+		switch {
+		case t.Diverged:
+			return math.Inf(-1)
+		case t.Stopped:
+			return t.Score - 2
+		}
+		return t.Score
+	}
+	switch x, y := rank(a), rank(b); {
+	case x > y:
+		return -1
+	case x < y:
+		return 1
+	}
+	return a.Number - b.Number
+}
