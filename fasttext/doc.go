@@ -36,6 +36,6 @@
 //
 // # Limits
 //
-// Train learns supervised models. Word vectors and quantisation are read and
+// Train learns supervised models; Quantize compresses them. Word vectors are read and
 // used, not yet made.
 package fasttext

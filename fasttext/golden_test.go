@@ -25,8 +25,9 @@ var update = flag.Bool("update", false, "write testdata/golden anew; needs the o
 var golden = []struct {
 	name  string
 	train func(*fasttext.Args)
-	made  [][]string // command lines of the original; {} is the model's path without suffix
-	file  string     // suffix
+	quant *fasttext.QuantizeOptions // how it is quantised after training; nil for not
+	made  [][]string                // command lines of the original; {} is the model's path without suffix
+	file  string                    // suffix
 }{
 	{name: "softmax", train: func(a *fasttext.Args) { a.WordNgrams = 2 }},
 	{name: "hs", train: func(a *fasttext.Args) { a.Loss = fasttext.HierarchicalSoftmax; a.Minn, a.Maxn = 2, 3 }},
@@ -40,6 +41,10 @@ var golden = []struct {
 		{"supervised", "-input", "testdata/requests.txt", "-output", "{}", "-dim", "5", "-bucket", "500", "-lr", "1", "-epoch", "20",
 			"-minn", "2", "-maxn", "4", "-thread", "1", "-verbose", "0"},
 		{"quantize", "-input", "testdata/requests.txt", "-output", "{}", "-cutoff", "400", "-thread", "1", "-verbose", "0"}}},
+	{name: "quantised-here", file: ".ftz", train: func(a *fasttext.Args) { a.WordNgrams, a.Dim = 2, 5 },
+		quant: &fasttext.QuantizeOptions{QOut: true, DSub: 3}},
+	{name: "pruned-here", file: ".ftz", train: func(a *fasttext.Args) { a.Loss = fasttext.OneVsAll; a.Minn, a.Maxn = 2, 4 },
+		quant: &fasttext.QuantizeOptions{QNorm: true, Cutoff: 300}},
 	{name: "skipgram", made: [][]string{
 		{"skipgram", "-input", "testdata/requests.txt", "-output", "{}", "-dim", "6", "-bucket", "300", "-minCount", "2", "-thread", "1", "-verbose", "0"}}},
 }
@@ -178,6 +183,9 @@ func updateGolden(t *testing.T) {
 		path := modelPath(g.name)
 		if g.train != nil {
 			m := mustTrain(t, mustRead(t, "testdata/requests.txt"), func(o *fasttext.TrainOptions) { g.train(&o.Args) })
+			if g.quant != nil {
+				m = mustQuantize(t, m, *g.quant)
+			}
 			if err := m.SaveFile(path); err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 type trainFlags struct {
 	fasttext.Args
 	input, output string
+	quantize      quantizeFlags
 	given         []string // names of the flags on the command line, without dash
 	autotune      autotuneFlags
 }
@@ -44,6 +45,11 @@ func (f *trainFlags) parse(words []string) error {
 		"-wordNgrams": &f.WordNgrams, "-bucket": &f.Bucket, "-minn": &f.Minn, "-maxn": &f.Maxn,
 		"-thread": &f.Thread, "-verbose": &f.Verbose, "-seed": &f.Seed,
 		"-autotune-predictions": &f.autotune.predictions, "-autotune-duration": &f.autotune.duration,
+		"-cutoff": &f.quantize.cutoff, "-dsub": &f.quantize.dsub, // of quantize; taken by all, as in the original
+	}
+	bools := map[string]*bool{
+		"-saveOutput": &f.SaveOutput,
+		"-qnorm":      &f.quantize.qnorm, "-qout": &f.quantize.qout, "-retrain": &f.quantize.retrain,
 	}
 	floats := map[string]*float64{"-lr": &f.LR, "-t": &f.T}
 	texts := map[string]*string{
@@ -59,18 +65,16 @@ func (f *trainFlags) parse(words []string) error {
 			return errors.New("Provided argument without a dash! Usage:")
 		case name == "-h":
 			return errors.New("Here is the help! Usage:")
-		case name == "-saveOutput":
-			f.SaveOutput = true
+		case bools[name] != nil:
+			*bools[name] = true
 			continue
-		case name == "-qnorm" || name == "-retrain" || name == "-qout":
-			continue // of quantize; the original accepts them here
 		}
 		f.given = append(f.given, strings.TrimPrefix(name, "-"))
 		var value string
 		if len(words) > 0 {
 			value = words[0]
 			words = words[1:]
-		} else if name != "-cutoff" && name != "-dsub" && name != "-loss" &&
+		} else if name != "-loss" &&
 			ints[name] == nil && floats[name] == nil && texts[name] == nil {
 			return fmt.Errorf("Unknown argument: %s", name)
 		} else {
@@ -86,8 +90,6 @@ func (f *trainFlags) parse(words []string) error {
 			*texts[name] = value
 		case name == "-loss":
 			f.Loss, err = fasttext.ParseLoss(value)
-		case name == "-cutoff" || name == "-dsub":
-			_, err = parseInt(value) // of quantize; the original accepts them here
 		default:
 			return fmt.Errorf("Unknown argument: %s", name)
 		}

@@ -35,6 +35,7 @@ type command struct {
 // verbs are those that are offered, by name.
 var verbs = map[string]func(c *command, args []string) error{
 	"supervised":             (*command).supervised,
+	"quantize":               (*command).quantize,
 	"test":                   (*command).test,
 	"test-label":             (*command).test,
 	"predict":                (*command).predict,
@@ -70,7 +71,7 @@ func (c *command) run(args []string) error {
 		return run(c, args)
 	}
 	switch c.verb {
-	case "quantize", "skipgram", "cbow", "print-ngrams", "nn", "analogies":
+	case "skipgram", "cbow", "print-ngrams", "nn", "analogies":
 		return errors.New("this verb is not offered yet")
 	}
 	fmt.Fprint(c.stderr, usage)

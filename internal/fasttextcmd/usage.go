@@ -12,6 +12,7 @@ const usage = `usage: fasttext <command> <args>
 Commands:
 
   supervised              train a classifier from labelled text
+  quantize                compress a classifier
   test                    evaluate a classifier: precision and recall
   test-label              evaluate a classifier, label by label
   predict                 print the most likely labels of each line
@@ -20,7 +21,7 @@ Commands:
   print-sentence-vectors  print the vector of each line read
   dump                    print a model's options, dictionary or matrices
 
-Not offered yet: quantize, skipgram, cbow, print-ngrams, nn, analogies.
+Not offered yet: skipgram, cbow, print-ngrams, nn, analogies.
 
 `
 
@@ -95,4 +96,16 @@ Optional, for choosing options by a validation file (those given here stay as th
 `, a.Verbose, a.MinCount, a.MinCountLabel, a.WordNgrams, a.Bucket, a.Minn, a.Maxn, a.T, a.Label,
 		a.LR, a.LRUpdateRate, a.Dim, a.WS, a.Epoch, a.Neg, a.Loss, a.Thread, a.PretrainedVectors, a.SaveOutput, a.Seed,
 		tune.metric, tune.predictions, tune.duration)
+}
+
+// printQuantizeUsage prints the flags that quantize adds.
+func printQuantizeUsage(w io.Writer, q quantizeFlags) {
+	fmt.Fprintf(w, `
+Optional, for quantization:
+  -cutoff             words and n-grams to keep, 0 for all [%d]
+  -retrain            learn from -input again with those that a cutoff keeps [%t]
+  -qnorm              code the norm of each row apart [%t]
+  -qout               compress the output matrix too [%t]
+  -dsub               values that share a code [%d]
+`, q.cutoff, q.retrain, q.qnorm, q.qout, q.dsub)
 }
