@@ -32,7 +32,7 @@ func (c *command) parseTrain(words []string) (*trainFlags, error) {
 	}
 	if err != nil {
 		fmt.Fprintln(c.stderr, err)
-		printTrainUsage(c.stderr, f.Args, f.autotune)
+		printTrainUsage(c.stderr, f.Args)
 		return nil, errUsage
 	}
 	return f, nil

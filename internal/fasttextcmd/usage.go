@@ -56,7 +56,8 @@ const dumpUsage = `usage: fasttext dump <model> <option>
 `
 
 // printTrainUsage prints the flags with the values that hold without them.
-func printTrainUsage(w io.Writer, a fasttext.Args, tune autotuneFlags) {
+func printTrainUsage(w io.Writer, a fasttext.Args) {
+	tune := autotuneDefaults()
 	fmt.Fprintf(w, `
 Mandatory:
   -input              file to learn from
