@@ -47,9 +47,14 @@ const (
 	CBOW       ModelKind = 1 + iota // word vectors: a word from its context
 	Skipgram                        // word vectors: the context from a word
 	Supervised                      // a text classifier
+
+	// BatchSkipgram trains skipgram vectors in small batches: all words of a window share the
+	// negatives. Models and files of it are Skipgram.
+	BatchSkipgram
 )
 
-// String returns the short name that the original prints: cbow, sg or sup.
+// String returns the short name that the original prints: cbow, sg or sup; for BatchSkipgram,
+// which it does not have, batch_skipgram.
 func (k ModelKind) String() string {
 	switch k {
 	case CBOW:
@@ -58,6 +63,8 @@ func (k ModelKind) String() string {
 		return "sg"
 	case Supervised:
 		return "sup"
+	case BatchSkipgram:
+		return "batch_skipgram"
 	}
 	return fmt.Sprintf("model(%d)", int32(k))
 }
@@ -95,6 +102,17 @@ func Defaults() Args {
 		Loss: NegativeSampling, Model: Skipgram, Bucket: 2000000, Minn: 3, Maxn: 6, Thread: 12,
 		T: 1e-4, Label: "__label__", Verbose: 2,
 	}
+}
+
+// UnsupervisedDefaults returns what the original starts from for CBOW and Skipgram. BatchSkipgram, which is
+// meant to be fast, has the same except that it starts without character n-grams.
+func UnsupervisedDefaults(kind ModelKind) Args {
+	a := Defaults()
+	a.Model = kind
+	if kind == BatchSkipgram {
+		a.Minn, a.Maxn = 0, 0
+	}
+	return a
 }
 
 // SupervisedDefaults returns what the original starts from for supervised.
@@ -149,8 +167,12 @@ func (a Args) Validate() error {
 		return fmt.Errorf("-label is empty: want the prefix that marks labels, such as __label__")
 	case a.Loss < HierarchicalSoftmax || a.Loss > OneVsAll:
 		return fmt.Errorf("-loss is %v: want hs, ns, softmax or one-vs-all", a.Loss)
-	case a.Model < CBOW || a.Model > Supervised:
-		return fmt.Errorf("model is %v: want supervised, cbow or skipgram", a.Model)
+	case a.Model < CBOW || a.Model > BatchSkipgram:
+		return fmt.Errorf("model is %v: want supervised, cbow, skipgram or batch_skipgram", a.Model)
+	case a.Model == BatchSkipgram && a.Loss != NegativeSampling:
+		return fmt.Errorf("-loss is %v: batch_skipgram shares negatives, so it needs ns", a.Loss)
+	case a.Model != Supervised && !(a.T > 0):
+		return fmt.Errorf("-t is %v: want a number above 0; with 1, no frequent words are left out", a.T)
 	case a.hashesNgrams() && a.Bucket == 0:
 		return fmt.Errorf("-bucket is 0: word or character n-grams need at least 1")
 	}

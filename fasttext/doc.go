@@ -34,8 +34,9 @@
 // threads, workers update the shared matrices without locks (Recht et al.,
 // "Hogwild!", 2011), and results differ in the last digits from run to run.
 //
-// # Limits
+// # Word vectors
 //
-// Train learns supervised models; Quantize compresses them. Word vectors are read and
-// used, not yet made.
+// With Args.Model CBOW, Skipgram or BatchSkipgram, Train learns vectors of words, and of their
+// character n-grams with Args.Maxn, from text without labels. NearestNeighbours and Analogies ask
+// them; EvaluateAnalogies and EvaluateSimilarity measure them.
 package fasttext

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
@@ -21,6 +22,8 @@ type Model struct {
 	loss      objective
 	labels    []string
 	pool      sync.Pool // of *scratch
+
+	unitVectors atomic.Pointer[unitVectors] // made when first needed
 }
 
 // scratch is what one prediction works in.

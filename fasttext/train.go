@@ -67,15 +67,19 @@ type TrainOptions struct {
 // examples are taken in a new random order in each epoch, and rows of n-grams start at
 // zero: only words start at random. Text that is sorted by label is therefore
 // learned as well as mixed text, and n-grams that training never saw add no noise.
+//
+// With another Args.Model than Supervised, Train learns word vectors instead: each line is a
+// context that windows do not reach across, labels are left out, and an epoch is one pass over the
+// text. It does not need labels.
 func Train(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
 	if err := opt.Validate(); err != nil {
 		return nil, err
 	}
-	if opt.Model != Supervised {
-		return nil, fmt.Errorf("training %v models is not offered yet: only supervised ones", opt.Model)
-	}
 	if !opt.hashesNgrams() {
 		opt.Bucket = 0
+	}
+	if opt.Model != Supervised {
+		return trainVectors(ctx, r, opt)
 	}
 	t, err := prepare(ctx, r, opt)
 	if err != nil {
@@ -97,6 +101,7 @@ type trainer struct {
 	examples []example
 	held     []example // to measure the model on; see prepareText
 	subwords [][]int32
+	vectors  *vectorText // of word vectors, which have no examples
 	workers  []*worker
 	best     *snapshot
 
@@ -207,7 +212,7 @@ func mergeLexicons(lexicons []*lexicon) (all *lexicon, ids [][]int32) {
 func (t *trainer) train(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { t.stop.Store(true) })()
 	t.start = time.Now()
-	t.order = make([]int32, len(t.examples))
+	t.order = make([]int32, t.pieceCount())
 	for i := range t.order {
 		t.order[i] = int32(i)
 	}
@@ -251,7 +256,11 @@ func (t *trainer) train(ctx context.Context) error {
 func (t *trainer) runWorkers() {
 	t.next.Store(0)
 	var wg sync.WaitGroup
-	for _, w := range t.workers {
+	for i, w := range t.workers {
+		if t.vectors != nil {
+			wg.Go(func() { t.runVectors(i) })
+			continue
+		}
 		wg.Go(w.run)
 	}
 	if t.opt.OnProgress == nil {
@@ -277,6 +286,7 @@ func (t *trainer) endEpoch() (Action, error) {
 		return Continue, nil
 	}
 	action, err := t.opt.OnEpoch(Epoch{t.epoch, t.args.Epoch, t.progress(), t.model})
+	t.model.unitVectors.Store(nil) // the next epoch changes what they were made from
 	if err == nil && action&KeepBest != 0 {
 		if t.best == nil {
 			t.best = newSnapshot(t)

@@ -151,7 +151,7 @@ func TestTrainErrors(t *testing.T) {
 		{name: "no buckets", change: func(o *fasttext.TrainOptions) { o.Bucket, o.WordNgrams = 0, 2 }, says: "-bucket is 0"},
 		{name: "no prefix", change: func(o *fasttext.TrainOptions) { o.Label = "" }, says: "-label is empty"},
 		{name: "loss", change: func(o *fasttext.TrainOptions) { o.Loss = 9 }, says: "-loss"},
-		{name: "skipgram", change: func(o *fasttext.TrainOptions) { o.Model = fasttext.Skipgram }, says: "not offered yet"},
+		{name: "model", change: func(o *fasttext.TrainOptions) { o.Model = 9 }, says: "model is model(9): want supervised, cbow, skipgram or batch_skipgram"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
