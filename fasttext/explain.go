@@ -86,7 +86,7 @@ func (m *Model) Explain(text string, k int) *Explanation {
 	rows := e.read(m.dict, text)
 	s.line.all(m.dict, viewBytes(text))
 	for _, c := range m.rank(s, k, 0) {
-		label := ExplainedLabel{Label: m.labels[c.label], Prob: min(probOf(c.score), 1)}
+		label := ExplainedLabel{Label: m.labels[c.label], Prob: m.prob(s, c)}
 		label.Base, label.Score = m.contribute(e.Features, rows, s.hidden, c.label)
 		e.Labels = append(e.Labels, label)
 	}
@@ -209,6 +209,9 @@ func (m *Model) contribute(features []Feature, rows []int32, hidden []float32, l
 	row, sum := make([]float32, m.args.Dim), make([]float64, m.args.Dim)
 	for i, o := range outputs {
 		weight := weights[i] / float64(len(rows))
+		if m.sharpness != 0 {
+			weight *= float64(m.sharpness)
+		}
 		m.out.sum(row, []int32{int32(o)})
 		for j, x := range row {
 			sum[j] += weight * float64(x)

@@ -21,6 +21,7 @@ type Model struct {
 	qout      bool // the output matrix too, if the input matrix is
 	loss      objective
 	labels    []string
+	sharpness float32   // what a calibration multiplies scores by; 0 for none
 	pool      sync.Pool // of *scratch
 
 	unitVectors atomic.Pointer[unitVectors] // made when first needed

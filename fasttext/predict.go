@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"unsafe"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 // A Prediction is a label, with its prefix, and its probability.
@@ -22,7 +24,8 @@ type Prediction struct {
 // package dataset for the usual normalisation. A text without anything the model
 // has a row for, and a model of word vectors, give no predictions.
 //
-// Probabilities are the original's, 0.00001 too high by its arithmetic, but never above 1.
+// Probabilities are the original's, 0.00001 too high by its arithmetic, but never above 1;
+// see WithCalibration for better ones.
 func (m *Model) Predict(dst []Prediction, text string, k int, threshold float32) []Prediction {
 	if m.loss == nil {
 		return dst
@@ -34,7 +37,7 @@ func (m *Model) Predict(dst []Prediction, text string, k int, threshold float32)
 	defer m.giveBack(s)
 	s.line.all(m.dict, viewBytes(text))
 	for _, c := range m.rank(s, k, threshold) {
-		dst = append(dst, Prediction{m.labels[c.label], min(probOf(c.score), 1)})
+		dst = append(dst, Prediction{m.labels[c.label], m.prob(s, c)})
 	}
 	return dst
 }
@@ -47,10 +50,19 @@ func (m *Model) rank(s *scratch, k int, threshold float32) []candidate {
 	if k < 1 || k > len(m.labels) {
 		k = len(m.labels)
 	}
-	m.average(s.hidden, s.line.rows)
+	m.hide(s)
 	s.top.k, s.top.heap = k, s.top.heap[:0]
 	m.loss.predict(s, m.out, threshold)
 	return s.top.sorted()
+}
+
+// hide sets s.hidden to what the output rows judge: the mean of the rows in s.line, in a
+// calibrated model scaled.
+func (m *Model) hide(s *scratch) {
+	m.average(s.hidden, s.line.rows)
+	if m.sharpness != 0 {
+		kernel.Scale(s.hidden, m.sharpness)
+	}
 }
 
 // PredictLines reads lines and hands the predictions for each, in order, to each;
@@ -76,7 +88,11 @@ func (m *Model) PredictLines(ctx context.Context, r io.Reader, k int, threshold 
 		for text := b.text; len(text) > 0; {
 			text = s.line.next(m.dict, text)
 			for _, c := range m.rank(s, k, threshold) {
-				a.all = append(a.all, Prediction{m.labels[c.label], probOf(c.score)})
+				p := probOf(c.score)
+				if m.sharpness != 0 {
+					p = m.prob(s, c)
+				}
+				a.all = append(a.all, Prediction{m.labels[c.label], p})
 			}
 			a.ends = append(a.ends, len(a.all))
 		}
