@@ -27,6 +27,8 @@ type score struct {
 	top        int // rows whose most probable label is one of theirs
 	labels     map[string]*labelTally
 	confused   map[pair]int // label and what was answered instead, once a row and label
+
+	reliability fasttext.Reliability // of the most probable labels
 }
 
 type labelTally struct {
@@ -84,6 +86,9 @@ func (s *score) count(want []string, predictions []fasttext.Prediction) {
 	if slices.Contains(labels, first) && len(answered) > 0 {
 		s.top++
 	}
+	if len(predictions) > 0 {
+		s.reliability.Add(predictions[0].Prob, slices.Contains(labels, first))
+	}
 	for _, label := range labels {
 		switch {
 		case slices.Contains(answered, label):
@@ -117,6 +122,7 @@ func (s *score) merge(other *score) {
 	s.measured += other.measured
 	s.unlabelled += other.unlabelled
 	s.top += other.top
+	s.reliability.Merge(&other.reliability)
 	for label, t := range other.labels {
 		sum := s.tally(label)
 		sum.rows += t.rows
@@ -140,16 +146,18 @@ func ratio(n, of int) float64 {
 
 // scoreReport is a score for people and machines.
 type scoreReport struct {
-	Rows       int           `json:"rows"`
-	Unlabelled int           `json:"rows_without_label"`
-	Accuracy   float64       `json:"accuracy"`
-	K          int           `json:"k"`
-	Precision  float64       `json:"precision"` // at k, over all labels
-	Recall     float64       `json:"recall"`
-	F1         float64       `json:"f1"`
-	MacroF1    float64       `json:"macro_f1"` // mean over labels
-	Labels     []labelReport `json:"labels"`   // most rows first
-	Confusions []confusion   `json:"confusions"`
+	Rows       int     `json:"rows"`
+	Unlabelled int     `json:"rows_without_label"`
+	Accuracy   float64 `json:"accuracy"`
+	K          int     `json:"k"`
+	Precision  float64 `json:"precision"` // at k, over all labels
+	Recall     float64 `json:"recall"`
+	F1         float64 `json:"f1"`
+	MacroF1    float64 `json:"macro_f1"` // mean over labels
+	// Mean distance between the probability of the best label and the share of right ones.
+	CalibrationError float64       `json:"expected_calibration_error"`
+	Labels           []labelReport `json:"labels"` // most rows first
+	Confusions       []confusion   `json:"confusions"`
 
 	matrix map[pair]int
 }
@@ -171,7 +179,8 @@ type confusion struct {
 }
 
 func (s *score) report() *scoreReport {
-	r := &scoreReport{Rows: s.measured, Unlabelled: s.unlabelled, Accuracy: s.accuracy(), K: s.k, matrix: s.confused}
+	r := &scoreReport{Rows: s.measured, Unlabelled: s.unlabelled, Accuracy: s.accuracy(), K: s.k, matrix: s.confused,
+		CalibrationError: s.reliability.CalibrationError()}
 	var total labelTally
 	for _, name := range slices.Sorted(maps.Keys(s.labels)) {
 		t := s.labels[name]
@@ -217,7 +226,7 @@ func (r *scoreReport) WriteText(w io.Writer) error {
 	if r.Unlabelled > 0 {
 		fmt.Fprintf(&b, ", %d more have no label", r.Unlabelled)
 	}
-	b.WriteString(")\n\n")
+	fmt.Fprintf(&b, ")\nexpected calibration error %.1f%%\n\n", 100*r.CalibrationError)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "rows\tprecision\trecall\tF1\t  label")
 	for i, label := range r.Labels {

@@ -106,6 +106,7 @@ func (e *evaluateCommand) measure(c *cobra.Command, r *dataset.Reader) error {
 	if err != nil {
 		return err
 	}
+	defer m.Close()
 	s := e.newScore()
 	s.prefix = e.read.readOptions.LabelPrefix
 	if err := s.add(c.Context(), m, r, !e.normalize.raw); err != nil {

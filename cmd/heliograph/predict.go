@@ -22,6 +22,7 @@ func newPredictCommand() *cobra.Command {
 	var input inputFlags
 	var p predictor
 	var model, file string
+	var rawProbabilities bool
 	c := &cobra.Command{
 		Use:   "predict --model MODEL [TEXT…|FILE|-]",
 		Short: "Label texts with a model on disk",
@@ -36,6 +37,10 @@ from lines taken as they are, say --raw.
 A line of output holds the labels of one text, each followed by a tab and its
 probability. With --json it is an object: {"text": …, "labels": [{"label": …,
 "probability": …}]}.
+
+Probabilities are calibrated if "heliograph calibrate" has left a file beside the
+model. For a model that judges each label by itself, a text then gets all the
+labels that reach the thresholds found there, unless --top or --threshold is given.
 
 --explain tells why: what each word and n-gram added to the label's score or took
 from it, exactly, in colours if the output is a terminal (unless NO_COLOR is set).`,
@@ -52,6 +57,17 @@ from it, exactly, in colours if the output is a terminal (unless NO_COLOR is set
 			if p.model, err = loadClassifier(model); err != nil {
 				return err
 			}
+			defer p.model.Close()
+			if !rawProbabilities {
+				if p.model, p.calibration, err = calibrated(p.model, model); err != nil {
+					return err
+				}
+			}
+			if p.calibration != nil && p.calibration.DefaultThreshold > 0 && !c.Flags().Changed("top") && !c.Flags().Changed("threshold") {
+				p.k = 0
+			} else {
+				p.calibration = nil // its thresholds don't count
+			}
 			p.prefix = input.readOptions.LabelPrefix
 			p.explainer.coloured = mayColour(c.OutOrStdout())
 			return p.run(c.OutOrStdout(), source)
@@ -66,6 +82,7 @@ from it, exactly, in colours if the output is a terminal (unless NO_COLOR is set
 	flags.BoolVar(&p.asJSON, "json", false, "print JSON Lines")
 	flags.BoolVar(&p.raw, "raw", false, "take texts as they are, not normalised")
 	flags.BoolVar(&p.explain, "explain", false, "tell what each word and n-gram did for the label")
+	flags.BoolVar(&rawProbabilities, "raw-probabilities", false, "leave the model's calibration out")
 	requireFlags(c, "model")
 	return c
 }
@@ -105,14 +122,14 @@ func isFile(name string) bool {
 	return err == nil && !info.IsDir()
 }
 
-// loadClassifier loads a supervised model.
+// loadClassifier opens a supervised model.
 func loadClassifier(path string) (*fasttext.Model, error) {
-	m, err := fasttext.LoadFile(path)
+	m, err := fasttext.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, pathless(err))
 	}
 	if !m.Supervised() {
-		return nil, fmt.Errorf("%s: %w", path, fasttext.ErrNotSupervised)
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, fasttext.ErrNotSupervised), m.Close())
 	}
 	return m, nil
 }
@@ -129,12 +146,14 @@ func pathless(err error) error {
 type predictor struct {
 	model     *fasttext.Model
 	prefix    string // taken off labels
-	k         int
+	k         int    // 0 for those that reach the calibration's thresholds
 	threshold float32
 	raw       bool
 	asJSON    bool
 	explain   bool
 	explainer explainer
+
+	calibration *fasttext.Calibration // nil unless its thresholds count
 }
 
 type labelledText struct {
@@ -166,7 +185,7 @@ func (p *predictor) run(w io.Writer, source dataset.Source) error {
 			}
 			continue
 		}
-		predictions = p.model.Predict(predictions[:0], text, p.k, p.threshold)
+		predictions = slices.DeleteFunc(p.model.Predict(predictions[:0], text, p.k, p.threshold), p.tooLow)
 		if p.asJSON {
 			if err := encoder.Encode(p.labelled(row.Text, predictions)); err != nil {
 				return err
@@ -188,12 +207,14 @@ func (p *predictor) run(w io.Writer, source dataset.Source) error {
 	return out.Flush()
 }
 
+// tooLow reports whether a label is not to be given.
+func (p *predictor) tooLow(l fasttext.Prediction) bool {
+	return l.Prob < p.threshold || p.calibration != nil && !p.calibration.Reaches(l)
+}
+
 func (p *predictor) explainText(out *bufio.Writer, encoder *json.Encoder, text, normalized string) error {
 	e := p.model.Explain(normalized, p.k)
-	if n := slices.IndexFunc(e.Labels, func(l fasttext.ExplainedLabel) bool { return l.Prob < p.threshold }); n >= 0 {
-		e.Labels = e.Labels[:n]
-	}
-	explained := explain(e, text, normalized, p.prefix)
+	explained := explain(e, text, normalized, p.prefix, p.tooLow)
 	if p.asJSON {
 		return encoder.Encode(explained)
 	}

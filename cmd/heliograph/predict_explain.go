@@ -61,10 +61,14 @@ type explainedFeature struct {
 	Contribution float64              `json:"contribution"`
 }
 
-// explain puts an explanation in the form of the output, features by falling weight.
-func explain(e *fasttext.Explanation, text, normalized, prefix string) explainedText {
+// explain puts an explanation in the form of the output, features by falling weight, without some
+// of the labels.
+func explain(e *fasttext.Explanation, text, normalized, prefix string, leaveOut func(fasttext.Prediction) bool) explainedText {
 	result := explainedText{Text: text, Normalized: normalized, Labels: []explainedLabel{}}
 	for i, l := range e.Labels {
+		if leaveOut(fasttext.Prediction{Label: l.Label, Prob: l.Prob}) {
+			continue
+		}
 		label := explainedLabel{Label: labelName(l.Label, prefix), Probability: l.Prob, Score: l.Score, Base: l.Base}
 		for _, t := range e.Tokens {
 			label.Tokens = append(label.Tokens, explainedToken{t.Text, t.Start, t.End, t.Known, t.Contributions[i]})

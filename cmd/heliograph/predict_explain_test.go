@@ -23,7 +23,7 @@ func TestExplanationInColour(t *testing.T) {
 			{Text: "\x1b[2J", Contributions: []float64{0}},
 			{Text: "</s>", Known: true, Contributions: []float64{0}},
 		},
-	}, "My money", "my money", "__label__")
+	}, "My money", "my money", "__label__", func(fasttext.Prediction) bool { return false })
 	var b strings.Builder
 	w := bufio.NewWriter(&b)
 	if err := (explainer{coloured: true}).write(w, e); err != nil {
