@@ -43,6 +43,20 @@ const (
 // may be nil; they are called one at a time, on the goroutine that called Train.
 type TrainOptions struct {
 	Args
+
+	// Continue is a classifier to go on from: its words and labels, their rows and those of
+	// its n-grams are kept, and new words and labels come in addition. Dim, WordNgrams, Minn,
+	// Maxn, Bucket and Loss are the model's, whatever Args say. With HierarchicalSoftmax, the
+	// output rows start anew. The model itself is not changed.
+	Continue *Model
+	// LabelWeights are factors of the learning rate for examples of a label, by its name
+	// with the prefix; 1 for labels that are not in it. With several labels, it is the drawn
+	// one's, or with OneVsAll the mean of all.
+	LabelWeights map[string]float32
+	// BalanceLabels weighs each label by how much rarer than the mean label it is, up to
+	// 10 times. LabelWeights multiply that.
+	BalanceLabels bool
+
 	// OnRead is called while the text is read.
 	OnRead func(words int64)
 	// OnVocabulary is called after the text was read, with its tokens and how many words and
@@ -73,6 +87,10 @@ type TrainOptions struct {
 // text. It does not need labels.
 func Train(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
 	if err := opt.Validate(); err != nil {
+		return nil, err
+	}
+	var err error
+	if opt.Args, err = (predecessor{opt.Continue}).adopt(opt.Args); err != nil {
 		return nil, err
 	}
 	if !opt.hashesNgrams() {
@@ -142,7 +160,8 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 	d := newDictionary(opt.Args)
 	d.tokens = txt.tokens
 	all, ids := mergeLexicons(txt.lexicons)
-	all.drop(d, opt.Args)
+	before := predecessor{opt.Continue}
+	before.addTo(all, d, opt.Args)
 	if held != nil {
 		txt, ids = held.behind(txt, all, ids)
 	}
@@ -180,6 +199,7 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 	for i := range t.examples {
 		t.total += int64(t.examples[i].tokens) * int64(opt.Epoch)
 	}
+	before.addRows(maker.used, d)
 	t.in = newDense(d.words+opt.Bucket, opt.Dim, maker.used)
 	t.out = newDense(d.labels(), opt.Dim, nil)
 	t.in.fillUniform(d.words, newRNG(opt.Seed, 0))
@@ -190,7 +210,10 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 	if err := t.model.finish(true); err != nil {
 		return nil, err
 	}
-	t.loss = t.model.loss
+	before.copyTo(t)
+	if t.loss, err = t.weigh(t.model.loss); err != nil {
+		return nil, err
+	}
 	ownOutput := threads > 1 && (opt.Loss == Softmax || opt.Loss == OneVsAll) && len(t.out.data) <= largestCopy
 	for i := range threads {
 		t.workers = append(t.workers, newWorker(t, i, ownOutput))
