@@ -26,12 +26,13 @@ type SizeOptions struct {
 
 // A SizeAttempt is one of the models that QuantizeToSize tried.
 type SizeAttempt struct {
-	Cutoff      int // rows kept; 0 if all
-	DSub        int
-	QNorm, QOut bool
-	Retrained   bool
-	Size        int64 // of the file
-	Score       float64
+	Cutoff    int     `json:"cutoff"` // rows kept; 0 if all
+	DSub      int     `json:"dsub"`
+	QNorm     bool    `json:"qnorm"`
+	QOut      bool    `json:"qout"`
+	Retrained bool    `json:"retrained"`
+	Size      int64   `json:"bytes"` // of the file
+	Score     float64 `json:"score"` // by SizeOptions.Measure
 }
 
 // QuantizeToSize returns the best quantised model whose file is no longer than opt.Size, and how it was

@@ -81,6 +81,6 @@ Start with "heliograph demo", or "heliograph train --help" for files on disk.`,
 		}
 	}
 	add("server", newServeCommand(), newDemoCommand(), newRouteCommand())
-	add("files", newDatasetCommand(), newTrainCommand(), newPredictCommand(), newEvaluateCommand(), newCalibrateCommand(), newFastTextCommand())
+	add("files", newDatasetCommand(), newTrainCommand(), newPredictCommand(), newEvaluateCommand(), newCalibrateCommand(), newQuantizeCommand(), newFastTextCommand())
 	return root
 }
