@@ -9,8 +9,6 @@ func newRowSet(rows int) rowSet { return make(rowSet, (rows+63)/64) }
 
 func (s rowSet) add(row int32) { s[uint32(row)/64] |= 1 << (uint32(row) % 64) }
 
-func (s rowSet) has(row int) bool { return s[row/64]>>(row%64)&1 != 0 }
-
 func (s rowSet) addAll(other rowSet) {
 	for i, w := range other {
 		s[i] |= w

@@ -82,8 +82,6 @@ func TestAgainstPlainLoops(t *testing.T) {
 	}
 }
 
-var sink float32
-
 func BenchmarkKernels(b *testing.B) {
 	for _, dim := range []int{10, 100} {
 		const n = 64
