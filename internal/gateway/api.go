@@ -184,20 +184,20 @@ func (g *Gateway) run(ctx context.Context, rt *route.Route, event []byte) ([]byt
 		}()
 		out.response, out.err = g.Functions.Invoke(ctx, rt.Function, function.Config(rt.Config), event)
 	}()
+	var out outcome
 	select {
-	case out := <-done:
-		if out.err != nil && errors.Is(context.Cause(ctx), errTimedUp) {
-			return nil, errTimedUp
-		}
-		return out.response, out.err
+	case out = <-done:
 	case <-ctx.Done():
 		select {
-		case out := <-done: // it was the end of the function that ended ctx
-			return out.response, out.err
+		case out = <-done: // it was the end of the function that ended ctx
 		default:
-			return nil, context.Cause(ctx)
+			out.err = context.Cause(ctx)
 		}
 	}
+	if out.err != nil && errors.Is(context.Cause(ctx), errTimedUp) {
+		return nil, errTimedUp
+	}
+	return out.response, out.err
 }
 
 // failed answers for a function that did not, and logs why.
