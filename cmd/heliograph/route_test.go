@@ -49,7 +49,7 @@ func routeServer(t *testing.T) (url, data string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		result, err := auth.Verify(r)
 		if err != nil {
-			rest.WriteError(w, err)
+			rest.WriteError(w, r, err)
 			return
 		}
 		api.ServeHTTP(w, r.WithContext(iam.WithPrincipal(r.Context(), result.Principal)))
