@@ -529,7 +529,7 @@ func TestAuthenticate(t *testing.T) {
 			if wire.RequestID(r.Context()) == "" || errs.MessageOf(err) == "" {
 				t.Errorf("refusal %v without a message or request id", err)
 			}
-			http.Error(w, errs.CodeOf(err), 401)
+			http.Error(w, errs.CodeOf(err), http.StatusUnauthorized)
 		}})
 	for name, c := range map[string]struct {
 		service string
