@@ -95,9 +95,9 @@ func (b *bench) generatedTasks() ([]task, error) {
 		t := &tasks[i]
 		for part, path := range map[string]*string{"train": &t.train, "test": &t.test} {
 			*path = filepath.Join(b.dir, t.name+"."+part)
-			g := generator{labels: 14, words: 120000, rows: 60000, least: 20, most: 100, seed: 1}
+			g := generator{labels: 14, words: 120000, rows: 60000, least: 20, most: 100, own: 12, seed: 1}
 			if t.name == "requests" {
-				g = generator{labels: 77, words: 2500, rows: 10000, least: 5, most: 20, seed: 2}
+				g = generator{labels: 77, words: 2500, rows: 10000, least: 5, most: 20, own: 3, seed: 2}
 			}
 			if part == "test" {
 				g.rows /= 10
@@ -115,6 +115,7 @@ func (b *bench) generatedTasks() ([]task, error) {
 // label prefers some of them.
 type generator struct {
 	labels, words, rows, least, most int
+	own                              int // one word in so many is one that the label prefers
 	seed                             uint64
 }
 
@@ -128,7 +129,7 @@ func (g generator) write(w io.Writer) error {
 		fmt.Fprintf(&line, "__label__class%d", label)
 		for range g.least + r.IntN(g.most-g.least) {
 			word := zipf.Uint64()
-			if r.IntN(12) == 0 {
+			if r.IntN(g.own) == 0 {
 				// A word of the label's own, now and then of its neighbour.
 				word = uint64(50+(label+r.IntN(10)/9)*20+r.IntN(20)) % uint64(g.words)
 			}
