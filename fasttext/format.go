@@ -202,18 +202,20 @@ func (d *decoder) floats(n int64, what string) []float32 {
 		b := d.view(4*n, what)
 		return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
 	}
-	return read(d, n, 4, what, func(v []float32) bool {
-		b := floatBytes(v)
-		if !d.readFull(b, what) {
-			return false
+	return read(d, n, 4, what, func(v []float32) bool { return d.fillFloats(v, what) })
+}
+
+func (d *decoder) fillFloats(v []float32, what string) bool {
+	b := floatBytes(v)
+	if !d.readFull(b, what) {
+		return false
+	}
+	if !nativeLittle {
+		for i := range v {
+			v[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 		}
-		if !nativeLittle {
-			for i := range v {
-				v[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-			}
-		}
-		return true
-	})
+	}
+	return true
 }
 
 // appendToken appends the bytes up to a NUL.

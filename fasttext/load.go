@@ -187,7 +187,16 @@ func (d *decoder) matrix(quant bool, what string) matrix {
 		return d.quantised(what)
 	}
 	rows, cols := d.shape(what)
-	return &dense{rows: rows, cols: cols, stride: cols, data: d.floats(int64(rows)*int64(cols), what)}
+	m := &dense{rows: rows, cols: cols, stride: cols}
+	n := int64(rows) * int64(cols)
+	if d.left < 0 {
+		m.data = d.floats(n, what)
+	} else if d.fits(n, 4, what) {
+		m.allocate(int(n))
+		adviseHugePages(m.data)
+		d.fillFloats(m.data, what)
+	}
+	return m
 }
 
 // shape reads the size of a matrix. Its product does not overflow.

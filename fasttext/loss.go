@@ -65,12 +65,19 @@ func probOf(score float32) float32 { return float32(math.Exp(float64(score))) }
 
 // offerAll offers every label whose probability in s.scores reaches the threshold.
 func offerAll(s *scratch, threshold float32) {
+	bar := threshold
 	for i, p := range s.scores {
-		if p < threshold {
+		if p < bar {
 			continue
 		}
-		if score := logOf(p); s.top.admits(score) {
-			s.top.offer(candidate{score, int32(i)})
+		score := logOf(p)
+		if !s.top.admits(score) {
+			continue
+		}
+		s.top.offer(candidate{score, int32(i)})
+		if len(s.top.heap) == s.top.k {
+			// What is clearly worse than the worst kept one needs no logarithm.
+			bar = max(threshold, probOf(s.top.heap[0].score)*0.999-1e-5)
 		}
 	}
 }

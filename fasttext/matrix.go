@@ -2,6 +2,7 @@ package fasttext
 
 import (
 	"math"
+	"runtime"
 
 	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
@@ -18,7 +19,7 @@ type matrix interface {
 }
 
 // A dense matrix holds its rows one after another, each in stride values of which
-// the first cols are the row and the others stay 0.
+// the first cols are the row and the others stay 0. See allocate on whose memory data is.
 type dense struct {
 	rows, cols, stride int
 	data               []float32
@@ -41,7 +42,8 @@ func newDense(rows, cols int, used rowSet) *dense {
 	case cols == 3:
 		stride = 4
 	}
-	m := &dense{rows: rows, cols: cols, stride: stride, data: make([]float32, rows*stride), used: used}
+	m := &dense{rows: rows, cols: cols, stride: stride, used: used}
+	m.allocate(rows * stride)
 	// Rows are scattered by hash. If they are so few that most small pages stay
 	// untouched, and so without memory, huge ones would undo that.
 	if used == nil || used.count() > len(m.data)*4/page/2 {
@@ -54,21 +56,47 @@ func (m *dense) size() (rows, cols int) { return m.rows, m.cols }
 
 func (m *dense) row(i int) []float32 { return m.data[i*m.stride:][:m.cols:m.cols] }
 
-func (m *dense) sum(dst []float32, rows []int32) { kernel.SumRows(dst, m.data, m.stride, rows) }
+func (m *dense) sum(dst []float32, rows []int32) {
+	kernel.SumRows(dst, m.data, m.stride, rows)
+	runtime.KeepAlive(m)
+}
 
-func (m *dense) dot(row int, x []float32) float32 { return kernel.Dot(x, m.row(row)) }
+func (m *dense) dot(row int, x []float32) float32 {
+	d := kernel.Dot(x, m.row(row))
+	runtime.KeepAlive(m)
+	return d
+}
 
-func (m *dense) dots(out, x []float32) { kernel.Dots(out, m.data, m.stride, x) }
+func (m *dense) dots(out, x []float32) {
+	kernel.Dots(out, m.data, m.stride, x)
+	runtime.KeepAlive(m)
+}
 
-// fillUniform draws the first n rows from [-1/cols, 1/cols).
-func (m *dense) fillUniform(n int, r *rng) {
-	scale := 2 / float64(m.cols)
-	for i := range n {
-		row := m.row(i)
-		for j := range row {
-			row[j] = float32((r.float64() - 0.5) * scale)
+// addToRows adds v to each of the named rows.
+func (m *dense) addToRows(rows []int32, v []float32) {
+	kernel.AddToRows(m.data, m.stride, rows, v)
+	runtime.KeepAlive(m)
+}
+
+// steps makes one gradient step for every row; see kernel.Steps.
+func (m *dense) steps(alpha, x, grad []float32) {
+	kernel.Steps(m.data, m.stride, alpha, x, grad)
+	runtime.KeepAlive(m)
+}
+
+// fillUniform draws the used rows from [-1/cols, 1/cols). Each row has random
+// numbers of its own, so the order does not matter.
+func (m *dense) fillUniform(seed, workers int) {
+	scale := 2 / float32(m.cols)
+	inParallel(workers, m.rows, 1<<14, func(from, to int) {
+		for i := m.nextUsed(from); i < to; i = m.nextUsed(i + 1) {
+			r := newRNG(seed, i)
+			row := m.row(i)
+			for j := range row {
+				row[j] = (float32(r.uint64()>>40)/(1<<24) - 0.5) * scale
+			}
 		}
-	}
+	})
 }
 
 // finite reports whether every value is a number.
@@ -111,9 +139,6 @@ func (r *rng) float64() float64 { return float64(r.uint64()>>11) / (1 << 53) }
 
 // intn returns a number from 0 to n-1.
 func (r *rng) intn(n int) int { return int((r.uint64() >> 32) * uint64(n) >> 32) }
-
-// steps makes one gradient step for every row; see kernel.Steps.
-func (m *dense) steps(alpha, x, grad []float32) { kernel.Steps(m.data, m.stride, alpha, x, grad) }
 
 func dot(x, y []float32) float32 { return kernel.Dot(x, y) }
 

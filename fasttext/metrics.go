@@ -28,13 +28,20 @@ type LabelMetrics struct {
 }
 
 // Precision returns the share of the predictions that are right; NaN if there are none.
-func (l LabelMetrics) Precision() float64 { return float64(l.Correct) / float64(l.Predicted) }
+func (l LabelMetrics) Precision() float64 { return share(l.Correct, l.Predicted) }
 
 // Recall returns the share of the examples with the label that got it; NaN if there are none.
-func (l LabelMetrics) Recall() float64 { return float64(l.Correct) / float64(l.Gold) }
+func (l LabelMetrics) Recall() float64 { return share(l.Correct, l.Gold) }
 
 // F1 returns the harmonic mean of precision and recall; NaN if there is neither.
-func (l LabelMetrics) F1() float64 { return 2 * float64(l.Correct) / float64(l.Predicted+l.Gold) }
+func (l LabelMetrics) F1() float64 { return share(2*l.Correct, l.Predicted+l.Gold) }
+
+func share(a, b int64) float64 {
+	if b == 0 {
+		return math.NaN() // and not the negative one that the division gives
+	}
+	return float64(a) / float64(b)
+}
 
 func (m *Metrics) total() (t LabelMetrics) {
 	for _, l := range m.Labels {

@@ -320,11 +320,17 @@ func TestVersion11(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	for _, g := range golden {
-		file := mustRead(f, modelPath(g.name))
+	// Small files, which the fuzzer shrinks and changes faster.
+	for loss := fasttext.HierarchicalSoftmax; loss <= fasttext.OneVsAll; loss++ {
+		m := mustTrain(f, []byte("__label__a card\n__label__b app\n__label__c x y\n"), func(o *fasttext.TrainOptions) {
+			o.Loss, o.Dim, o.Bucket, o.WordNgrams, o.Maxn = loss, 1, 3, 2, 2
+		})
+		file := saved(f, m)
 		f.Add(file)
 		f.Add(file[:len(file)/2])
 	}
+	f.Add(mustRead(f, modelPath("quantised")))
+	f.Add(mustRead(f, modelPath("pruned")))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		m, err := fasttext.Load(bytes.NewReader(file))
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 )
 
@@ -28,6 +29,7 @@ func (m *Model) Save(w io.Writer) error {
 	e.matrix(m.in)
 	e.bool(m.qout)
 	e.matrix(m.out)
+	runtime.KeepAlive(m)
 	if e.err != nil {
 		return e.err
 	}

@@ -78,8 +78,8 @@ type TrainOptions struct {
 //
 // As the original does, each example moves towards one of its labels, drawn at
 // random (all of them with OneVsAll), and the learning rate falls linearly to 0. Unlike there,
-// examples are taken in a new random order in each epoch, and rows of n-grams start at
-// zero: only words start at random. Text that is sorted by label is therefore
+// examples are taken in a new random order in each epoch, and only rows that occur in
+// the text start at random, the others being zero. Text that is sorted by label is therefore
 // learned as well as mixed text, and n-grams that training never saw add no noise.
 //
 // With another Args.Model than Supervised, Train learns word vectors instead: each line is a
@@ -133,11 +133,18 @@ type trainer struct {
 
 	total int64 // tokens to learn from, over all epochs
 	start time.Time
+	tick  *time.Ticker // for progress
 	epoch int
 }
 
 // largestCopy bounds, in values, the output matrices that workers have copies of.
 const largestCopy = 4 << 20
+
+// Streams of random numbers; rows have those from 0.
+const (
+	shufflerStream = -1
+	workerStream   = -2 // and below
+)
 
 // prepare reads the text and makes the dictionary, the examples and the model.
 func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, error) {
@@ -202,7 +209,7 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 	before.addRows(maker.used, d)
 	t.in = newDense(d.words+opt.Bucket, opt.Dim, maker.used)
 	t.out = newDense(d.labels(), opt.Dim, nil)
-	t.in.fillUniform(d.words, newRNG(opt.Seed, 0))
+	t.in.fillUniform(opt.Seed, threads)
 	if vectors != nil {
 		vectors.copyTo(t.in, d)
 	}
@@ -234,12 +241,13 @@ func mergeLexicons(lexicons []*lexicon) (all *lexicon, ids [][]int32) {
 // train runs the epochs.
 func (t *trainer) train(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { t.stop.Store(true) })()
-	t.start = time.Now()
+	t.start, t.tick = time.Now(), time.NewTicker(200*time.Millisecond)
+	defer t.tick.Stop()
 	t.order = make([]int32, t.pieceCount())
 	for i := range t.order {
 		t.order[i] = int32(i)
 	}
-	shuffler := newRNG(t.args.Seed, -1)
+	shuffler := newRNG(t.args.Seed, shufflerStream)
 	for t.epoch = 1; t.epoch <= t.args.Epoch; t.epoch++ {
 		for i := len(t.order) - 1; i > 0; i-- {
 			j := shuffler.intn(i + 1)
@@ -292,13 +300,11 @@ func (t *trainer) runWorkers() {
 	}
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		select {
 		case <-done:
 			return
-		case <-tick.C:
+		case <-t.tick.C:
 			t.opt.OnProgress(t.progress())
 		}
 	}

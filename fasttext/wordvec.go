@@ -83,10 +83,7 @@ func prepareVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*traine
 	}
 	t.in = newDense(d.words+opt.Bucket, opt.Dim, used)
 	t.out = newDense(d.words, opt.Dim, nil)
-	t.in.fillUniform(d.words, newRNG(opt.Seed, 0))
-	if used != nil {
-		fillNgrams(t.in, d.words, opt.Seed, threads)
-	}
+	t.in.fillUniform(opt.Seed, threads)
 	if pretrained != nil {
 		pretrained.copyTo(t.in, d)
 	}
@@ -196,22 +193,6 @@ func (v *vectorText) findSubwords(d *dictionary, workers int) rowSet {
 		}
 	})
 	return used
-}
-
-// fillNgrams draws the used rows from first on as fillUniform does. Each piece of rows has its own random
-// numbers, so that the outcome does not depend on the number of workers.
-func fillNgrams(m *dense, first, seed, workers int) {
-	const piece = 1 << 12
-	inParallel(workers, m.rows-first, piece, func(from, to int) {
-		r := newRNG(seed, -2-from/piece)
-		scale := 2 / float64(m.cols)
-		for i := m.nextUsed(first + from); i < first+to; i = m.nextUsed(i + 1) {
-			row := m.row(i)
-			for j := range row {
-				row[j] = float32((r.float64() - 0.5) * scale)
-			}
-		}
-	})
 }
 
 // runVectors works on the epoch's pieces until none are left or training stops.

@@ -35,7 +35,7 @@ type worker struct {
 func newWorker(t *trainer, i int, ownOutput bool) *worker {
 	rows, dim := t.out.size()
 	w := &worker{
-		t: t, out: t.out, rng: newRNG(t.args.Seed, i+1),
+		t: t, out: t.out, rng: newRNG(t.args.Seed, workerStream-i),
 		hidden: make([]float32, dim), grad: make([]float32, dim),
 		scores: make([]float32, rows), wanted: make([]bool, rows),
 	}
@@ -133,7 +133,7 @@ func (w *worker) learn(e *example) {
 	w.loss += float64(t.loss.step(w, w.out, e.data[:e.labels], target, w.lr))
 	if !w.diverged {
 		kernel.Scale(w.grad, scale)
-		kernel.AddToRows(t.in.data, t.in.stride, rows, w.grad)
+		t.in.addToRows(rows, w.grad)
 	}
 	t.gate.leave()
 	w.examples++

@@ -65,14 +65,18 @@ func answer(w http.ResponseWriter, status int, text string) {
 	w.Write([]byte(text + "\n"))
 }
 
-func (a *App) awsHandler() http.Handler {
-	count := requests{
-		a.metrics.Counter("heliograph_api_requests_total", "Requests of the AWS APIs.", "service", "operation", "status"),
-		a.metrics.Histogram("heliograph_api_request_seconds", "Time to answer a request of the AWS APIs.", latencies, "service"),
+// apiRequests counts what the AWS APIs and the REST API answered.
+func (a *App) apiRequests() requests {
+	return requests{
+		a.metrics.Counter("heliograph_api_requests_total", "Requests of the AWS APIs and the REST API.", "service", "operation", "status"),
+		a.metrics.Histogram("heliograph_api_request_seconds", "Time to answer a request of the AWS APIs and the REST API.", latencies, "service"),
 	}
+}
+
+func (a *App) awsHandler() http.Handler {
 	opt := wire.Options{Logger: a.log}
 	return wire.NewRouter(wire.RouterOptions{
-		Options:  wire.Options{Logger: a.log, Observe: count.ObserveCall},
+		Options:  wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall},
 		Verifier: a.iam,
 		JSON: map[string]http.Handler{
 			"sagemaker/SageMaker": sagemaker.New(a.training, a.serving, opt),
@@ -105,7 +109,9 @@ func (a *App) restHandler() http.Handler {
 				Listeners: rest.Listeners{Public: a.PublicURL(), Control: a.ControlURL()}}
 		},
 	})
-	signed := wire.Authenticate(a.iam, api, wire.AuthOptions{Options: wire.Options{Logger: a.log}, Service: restService})
+	signed := wire.Authenticate(a.iam, api, wire.AuthOptions{
+		Options: wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall}, Service: restService, WriteError: rest.WriteError,
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, rest.Prefix+"/") {
 			signed.ServeHTTP(w, r)

@@ -19,16 +19,13 @@ type trainFlags struct {
 	autotune      autotuneFlags
 }
 
-// errNoValue means that a flag that needs a value is the last word.
-var errNoValue = errors.New("missing value")
-
 // parseTrain reads flags in the original's form: one dash, the value as the next word. On
 // error it has printed why, and the usage where that helps.
 func (c *command) parseTrain(words []string) (*trainFlags, error) {
 	f := &trainFlags{Args: fasttext.SupervisedDefaults(), autotune: autotuneDefaults()}
 	err := f.parse(words)
 	if err == nil && (f.input == "" || f.output == "") {
-		err = errors.New("Empty input or output path.")
+		err = errors.New("-input and -output are needed")
 	}
 	if err != nil {
 		fmt.Fprintln(c.stderr, err)
@@ -62,9 +59,9 @@ func (f *trainFlags) parse(words []string) error {
 		words = words[1:]
 		switch {
 		case !strings.HasPrefix(name, "-"):
-			return errors.New("Provided argument without a dash! Usage:")
+			return fmt.Errorf("%s: options start with a dash", name)
 		case name == "-h":
-			return errors.New("Here is the help! Usage:")
+			return errors.New("how this verb is used")
 		case bools[name] != nil:
 			*bools[name] = true
 			continue
@@ -76,9 +73,9 @@ func (f *trainFlags) parse(words []string) error {
 			words = words[1:]
 		} else if name != "-loss" &&
 			ints[name] == nil && floats[name] == nil && texts[name] == nil {
-			return fmt.Errorf("Unknown argument: %s", name)
+			return fmt.Errorf("unknown option %s", name)
 		} else {
-			return fmt.Errorf("%s is missing an argument", name)
+			return fmt.Errorf("%s needs a value", name)
 		}
 		var err error
 		switch {
@@ -91,7 +88,7 @@ func (f *trainFlags) parse(words []string) error {
 		case name == "-loss":
 			f.Loss, err = fasttext.ParseLoss(value)
 		default:
-			return fmt.Errorf("Unknown argument: %s", name)
+			return fmt.Errorf("unknown option %s", name)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %v", name, err)

@@ -31,7 +31,7 @@ func (c *command) query(args []string, usage, cannotOpen string) (*query, error)
 			return nil, fmt.Errorf("<k>: %w", err)
 		}
 		if q.k != -1 && q.k < 1 {
-			return nil, fmt.Errorf("k needs to be 1 or higher!")
+			return nil, fmt.Errorf("<k> is %d: want at least 1, or -1 for all labels", q.k)
 		}
 	}
 	if len(args) > 3 {
@@ -49,7 +49,7 @@ func (c *command) query(args []string, usage, cannotOpen string) (*query, error)
 		return q, nil
 	}
 	if q.in, err = os.Open(args[1]); err != nil {
-		return nil, fmt.Errorf("%s (%w)", cannotOpen, err)
+		return nil, fmt.Errorf("%s: %w", cannotOpen, err)
 	}
 	return q, nil
 }
@@ -63,7 +63,7 @@ func loadModel(path string) (*fasttext.Model, error) {
 }
 
 func (c *command) predict(args []string) error {
-	q, err := c.query(args, predictUsage, "Input file cannot be opened!")
+	q, err := c.query(args, predictUsage, "the text cannot be opened")
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (c *command) predict(args []string) error {
 }
 
 func (c *command) test(args []string) error {
-	q, err := c.query(args, fmt.Sprintf(testUsage, c.verb), "Test file cannot be opened!")
+	q, err := c.query(args, fmt.Sprintf(testUsage, c.verb), "the test data cannot be opened")
 	if err != nil {
 		return err
 	}

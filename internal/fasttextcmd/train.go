@@ -1,8 +1,10 @@
 package fasttextcmd
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/fasttext"
@@ -14,7 +16,7 @@ func (c *command) supervised(words []string) error {
 		return err
 	}
 	if f.input == "-" {
-		return fmt.Errorf("Cannot use stdin for training!")
+		return errors.New("-input - is not possible: training wants a file")
 	}
 	in, err := os.Open(f.input)
 	if err != nil {
@@ -62,26 +64,36 @@ func (c *command) supervised(words []string) error {
 	return c.save(m, f)
 }
 
-// writable makes sure, before the work and not after it, that a file can be written beside path.
+// writable makes sure, before the work and not after it, that path can be written.
 func writable(path string) error {
+	_, statErr := os.Stat(path)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return fmt.Errorf("%s cannot be opened for saving: %w", path, err)
 	}
-	return f.Close()
-}
-
-func (c *command) save(m *fasttext.Model, f *trainFlags) error {
-	if err := m.SaveFile(f.output + ".bin"); err != nil {
-		return err
-	}
-	if err := fasttext.WriteFile(f.output+".vec", m.WriteVectors); err != nil {
-		return err
-	}
-	if f.SaveOutput {
-		return fasttext.WriteFile(f.output+".output", m.WriteOutputVectors)
+	f.Close()
+	if errors.Is(statErr, os.ErrNotExist) {
+		return os.Remove(path)
 	}
 	return nil
+}
+
+// save writes the files, all at once: one can be formatted while another is synced.
+func (c *command) save(m *fasttext.Model, f *trainFlags) error {
+	writers := []func() error{
+		func() error { return m.SaveFile(f.output + ".bin") },
+		func() error { return fasttext.WriteFile(f.output+".vec", m.WriteVectors) },
+	}
+	if f.SaveOutput {
+		writers = append(writers, func() error { return fasttext.WriteFile(f.output+".output", m.WriteOutputVectors) })
+	}
+	errs := make([]error, len(writers))
+	var wg sync.WaitGroup
+	for i, write := range writers {
+		wg.Go(func() { errs[i] = write() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // printProgress writes over the line with the last progress.

@@ -64,6 +64,7 @@ type failure struct {
 var (
 	errMissingToken = failure{403, "MissingAuthenticationTokenException", `{"message":"Missing Authentication Token"}`}
 	errForbidden    = failure{403, "ForbiddenException", `{"message":"Forbidden"}`}
+	errIncomplete   = failure{408, "BadRequestException", `{"message":"The request's body did not arrive"}`}
 	errTooLong      = failure{413, "RequestTooLargeException", `{"message":"Request Too Long"}`}
 	errMediaType    = failure{415, "UnsupportedMediaTypeException", `{"message":"Unsupported Media Type"}`}
 	errThrottled    = failure{429, "TooManyRequestsException", `{"message":"Too Many Requests"}`}

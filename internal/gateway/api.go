@@ -93,9 +93,6 @@ func (g *Gateway) refuse(x *exchange, err error) {
 	x.fail(failure{http.StatusForbidden, "AccessDeniedException", string(body)})
 }
 
-// bodyTimeout is how long a client may take to send its body.
-const bodyTimeout = 30 * time.Second
-
 // readBody reads the whole body of a request.
 func readBody(x *exchange, r *http.Request) ([]byte, *failure) {
 	if r.ContentLength > MaxBody {
@@ -104,17 +101,15 @@ func readBody(x *exchange, r *http.Request) ([]byte, *failure) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, &errMediaType
 	}
-	// Not every writer has a connection to set a deadline on.
-	control := http.NewResponseController(x.ResponseWriter)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(http.MaxBytesReader(x.ResponseWriter, r.Body, MaxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, &errTooLong
 	}
 	if err != nil {
-		return nil, &failure{http.StatusBadRequest, "BadRequestException", `{"message":"The request's body ended before it was complete"}`}
+		x.Header().Set("Connection", "close")
+		return nil, &errIncomplete
 	}
+	x.bodyDeadline(time.Time{})
 	return body, nil
 }
 
@@ -189,20 +184,20 @@ func (g *Gateway) run(ctx context.Context, rt *route.Route, event []byte) ([]byt
 		}()
 		out.response, out.err = g.Functions.Invoke(ctx, rt.Function, function.Config(rt.Config), event)
 	}()
+	var out outcome
 	select {
-	case out := <-done:
-		if out.err != nil && errors.Is(context.Cause(ctx), errTimedUp) {
-			return nil, errTimedUp
-		}
-		return out.response, out.err
+	case out = <-done:
 	case <-ctx.Done():
 		select {
-		case out := <-done: // it was the end of the function that ended ctx
-			return out.response, out.err
+		case out = <-done: // it was the end of the function that ended ctx
 		default:
-			return nil, context.Cause(ctx)
+			out.err = context.Cause(ctx)
 		}
 	}
+	if out.err != nil && errors.Is(context.Cause(ctx), errTimedUp) {
+		return nil, errTimedUp
+	}
+	return out.response, out.err
 }
 
 // failed answers for a function that did not, and logs why.

@@ -57,6 +57,9 @@ const (
 	Timeout = 29 * time.Second
 )
 
+// BodyTimeout is how long a client may take to send its body.
+const BodyTimeout = 30 * time.Second
+
 // Config is what a Gateway needs.
 type Config struct {
 	Routes     Routes
@@ -72,6 +75,7 @@ type Config struct {
 	RootSite    string        // bucket whose site answers where no route does, or ""
 	BaseHost    string        // under which APIs and sites have host names; "": localhost
 	Timeout     time.Duration // of a function; 0: Timeout
+	BodyTimeout time.Duration // of a client that sends a body; 0: BodyTimeout
 	Concurrency int           // functions that run at a time, others get 429; 0: 512
 }
 
@@ -88,6 +92,9 @@ func New(config Config) *Gateway {
 	}
 	if config.Timeout == 0 {
 		config.Timeout = Timeout
+	}
+	if config.BodyTimeout == 0 {
+		config.BodyTimeout = BodyTimeout
 	}
 	if config.Concurrency == 0 {
 		config.Concurrency = 512
@@ -113,6 +120,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.Metrics.ObserveRequest(x.target, methodLabel(r.Method), x.status, time.Since(began))
 		}
 	}()
+	if r.ContentLength != 0 {
+		// For refused requests too: the server takes in what is left of a body
+		// before it answers.
+		x.bodyDeadline(began.Add(g.BodyTimeout))
+	}
 	g.dispatch(x, r.WithContext(g.Anonymous(r.Context())))
 }
 
@@ -192,6 +204,12 @@ func (x *exchange) Write(p []byte) (int, error) {
 		x.status = http.StatusOK
 	}
 	return x.ResponseWriter.Write(p)
+}
+
+// bodyDeadline bounds how long reading the request's body may take. Not every
+// writer has a connection to set a deadline on.
+func (x *exchange) bodyDeadline(at time.Time) {
+	_ = http.NewResponseController(x.ResponseWriter).SetReadDeadline(at)
 }
 
 // Unwrap lets http.ResponseController reach the connection.

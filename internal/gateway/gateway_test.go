@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -366,6 +368,54 @@ func (endless) Read(p []byte) (int, error) {
 		p[i] = ' '
 	}
 	return len(p), nil
+}
+
+// A body that stops halfway is answered when its time is up, and a connection
+// on which one came in time is good for the next request long after.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *gateway.Config) { c.BodyTimeout = 300 * time.Millisecond })
+	s.usual(t)
+	talk := func(conn net.Conn, text string) *http.Response {
+		t.Helper()
+		if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		_, _ = io.Copy(io.Discard, response.Body)
+		return response
+	}
+	dial := func() net.Conn {
+		t.Helper()
+		conn, err := net.Dial("tcp", s.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	if got := talk(dial(), "PUT /blazingtext HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{"); got.StatusCode != 408 || !got.Close {
+		t.Errorf("half a body: %d, close %v", got.StatusCode, got.Close)
+	}
+	for _, path := range []string{"/nope", "/_site/x/"} {
+		if got := talk(dial(), "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{"); got.StatusCode != 403 && got.StatusCode != 405 {
+			t.Errorf("half a body for %s: %d", path, got.StatusCode)
+		}
+	}
+	conn := dial()
+	for range 2 {
+		if got := talk(conn, "PUT /blazingtext HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{\"body\": \"x\"}"); got.StatusCode != 200 {
+			t.Errorf("a whole body: %d", got.StatusCode)
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
 }
 
 func TestCompressedBodiesAreRefused(t *testing.T) {

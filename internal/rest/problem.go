@@ -38,7 +38,12 @@ func writeProblem(w http.ResponseWriter, p *huma.ErrorModel) {
 
 // WriteError answers with err as a problem document, for what stands before the
 // API, such as authentication.
-func WriteError(w http.ResponseWriter, err error) { writeProblem(w, problem(err)) }
+func WriteError(w http.ResponseWriter, _ *http.Request, err error) {
+	if errs.Is(err, errs.Unauthenticated) {
+		w.Header().Set("WWW-Authenticate", "AWS4-HMAC-SHA256")
+	}
+	writeProblem(w, problem(err))
+}
 
 // ErrorOf is the inverse: the error that a problem document stands for. The
 // document may be anything; it is at least the status in words.

@@ -70,7 +70,7 @@ func start(t *testing.T, change func(*rest.Options)) *server {
 		if r.Header.Get("Authorization") != "" {
 			result, err := auth.Verify(r)
 			if err != nil {
-				rest.WriteError(w, err)
+				rest.WriteError(w, r, err)
 				return
 			}
 			r = r.WithContext(iam.WithPrincipal(r.Context(), result.Principal))

@@ -3,7 +3,9 @@ package serving
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
+	"time"
 
 	"github.com/heliograph/heliograph/fasttext"
 	"github.com/heliograph/heliograph/internal/errs"
@@ -23,6 +25,9 @@ type library struct {
 	entries map[string]*entry    // by digest
 	known   map[version]artifact // what was found in which version of an object
 }
+
+// collectAfter is how long after its last hold a model's memory is given back.
+const collectAfter = time.Second
 
 type entry struct {
 	model *fasttext.Model
@@ -118,6 +123,7 @@ func (l *library) open(ctx context.Context, a artifact) (*hold, error) {
 			return nil, errGone
 		}
 		if free := l.free(); a.ModelBytes > free {
+			runtime.GC() // for the next attempt: a model that was let go may be in memory still
 			return nil, errs.New(errs.Unavailable, "", "The model takes %d MiB of memory and the server has %d MiB left. Delete an endpoint, train with fewer buckets or a smaller vector_dim, or give the server more memory.",
 				a.ModelBytes>>20, free>>20)
 		}
@@ -155,6 +161,9 @@ func (l *library) release(digest string) {
 	l.mu.Unlock()
 	if last {
 		_ = l.shelf.remove(digest) // what stays is swept at the next start
+		// The engine keeps matrices where the collector does not count them, so that
+		// an idle server would sit on them. Requests that still use the model end first.
+		time.AfterFunc(collectAfter, runtime.GC)
 	}
 }
 

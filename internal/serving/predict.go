@@ -3,7 +3,6 @@ package serving
 import (
 	"context"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/fasttext"
@@ -63,37 +62,6 @@ const MaxBody = 6_291_456
 func mediaType(contentType string) string {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	return strings.TrimSpace(mediaType)
-}
-
-// request is a decoded body, and scratch for answering it.
-type request struct {
-	texts []string
-	k     int   // labels wanted for each text
-	ks    []int // the same by text, if lines is set
-	lines bool  // the answer is JSON Lines
-
-	predictions []fasttext.Prediction
-	vector      []float32
-}
-
-var requests = sync.Pool{New: func() any { return new(request) }}
-
-// recycle gives the scratch back. What a giant request made is left to the
-// garbage collector.
-func (r *request) recycle() {
-	clear(r.texts) // so that the body can be collected
-	clear(r.predictions[:cap(r.predictions)])
-	r.texts, r.ks, r.k, r.lines = r.texts[:0], r.ks[:0], 0, false
-	if cap(r.texts) <= 4096 && cap(r.predictions) <= 4096 && cap(r.vector) <= 4096 {
-		requests.Put(r)
-	}
-}
-
-func (r *request) kOf(i int) int {
-	if r.lines {
-		return r.ks[i]
-	}
-	return r.k
 }
 
 // An answer writes JSON as Python's json.dumps does: a space after each comma

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -42,6 +43,14 @@ type DB struct {
 func Open(ctx context.Context, path string) (*DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	// SQLite would make the file readable for everybody; it gives its other files this one's mode.
+	file, err := os.OpenFile(abs, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if err := file.Close(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	// synchronous=FULL makes a commit survive power loss, not just a crash of the process.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -44,6 +45,9 @@ func TestRecordLife(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.db")
 	db := mustOpen(t, path)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("database file: %v, %v", info, err)
+	}
 	fruits := NewCollection[fruit](db, "fruit")
 	ctx := t.Context()
 

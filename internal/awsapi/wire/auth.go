@@ -27,16 +27,13 @@ type AuthOptions struct {
 	// Otherwise authenticates requests without a signature, such as those with a
 	// session cookie: it returns the principal, or false to refuse. nil refuses.
 	Otherwise func(r *http.Request) (iam.Principal, bool)
-	// WriteError answers refusals; nil: problem+json.
+	// WriteError answers refusals as the service does; required.
 	WriteError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // Authenticate puts the signature check in front of one service, e.g. the REST
 // API. next runs only for verified requests, with the principal in its context.
 func Authenticate(v Verifier, next http.Handler, opt AuthOptions) http.Handler {
-	if opt.WriteError == nil {
-		opt.WriteError = WriteProblem
-	}
 	opt.Options.Service = opt.Service
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, opt.Options, func(w http.ResponseWriter, r *http.Request) {
@@ -119,52 +116,6 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	b.left -= int64(n)
 	return n, err
-}
-
-// WriteProblem answers with err as RFC 9457 problem details.
-func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
-	r = identify(w, r)
-	status := problemStatus(err)
-	code, _ := jsonCode(err)
-	body, merr := encodeJSON(struct {
-		Title     string `json:"title"`
-		Status    int    `json:"status"`
-		Detail    string `json:"detail"`
-		Code      string `json:"code"`
-		RequestID string `json:"request_id"`
-	}{http.StatusText(status), status, jsonMessage(err), code, RequestID(r.Context())})
-	if merr != nil {
-		panic(merr)
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	if status == http.StatusUnauthorized {
-		w.Header().Set("Www-Authenticate", `AWS4-HMAC-SHA256`)
-	}
-	writeError(w, r, status, body)
-}
-
-func problemStatus(err error) int {
-	switch errs.KindOf(err) {
-	case errs.Invalid, errs.Unsupported:
-		return http.StatusBadRequest
-	case errs.NotFound:
-		return http.StatusNotFound
-	case errs.Conflict:
-		return http.StatusConflict
-	case errs.Unauthenticated:
-		return http.StatusUnauthorized
-	case errs.Denied:
-		return http.StatusForbidden
-	case errs.TooLarge:
-		return http.StatusRequestEntityTooLarge
-	case errs.Throttled:
-		return http.StatusTooManyRequests
-	case errs.Unavailable:
-		return http.StatusServiceUnavailable
-	case errs.Precondition:
-		return http.StatusPreconditionFailed
-	}
-	return http.StatusInternalServerError
 }
 
 // writeRESTError is the general form of REST-JSON errors for requests that

@@ -1,0 +1,42 @@
+package fasttext
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+)
+
+// largeMatrix is from how many bytes on a matrix gets memory of its own.
+const largeMatrix = 1 << 20
+
+// allocate gives m zeroed memory for n values. A large matrix gets it straight from the
+// system: pages that nobody touches then take no memory, which matters where few of
+// many buckets are used, and the collector does not count them. The memory goes
+// when m does, so whoever uses m.data keeps m alive until then.
+func (m *dense) allocate(n int) {
+	if 4*n >= largeMatrix {
+		b, err := syscall.Mmap(-1, 0, 4*n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		if err == nil {
+			m.data = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
+			runtime.AddCleanup(m, func(b []byte) { _ = syscall.Munmap(b) }, b)
+			return
+		}
+	}
+	m.data = make([]float32, n)
+}
+
+// adviseHugePages asks for 2 MB pages behind a large matrix. Training reads rows
+// at random, and with 4 KB pages most reads also miss the TLB. Being advice, it may fail.
+func adviseHugePages(data []float32) {
+	const huge = 2 << 20
+	if len(data) == 0 {
+		return
+	}
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(data)))
+	skip := int(-start&(huge-1)) / 4
+	if len(data)-skip < huge/4 {
+		return
+	}
+	part := data[skip : skip+(len(data)-skip)&^(huge/4-1)]
+	_ = syscall.Madvise(floatBytes(part), syscall.MADV_HUGEPAGE)
+}
