@@ -189,7 +189,7 @@ func (d *decoder) matrix(quant bool, what string) matrix {
 	rows, cols := d.shape(what)
 	m := &dense{rows: rows, cols: cols, stride: cols}
 	n := int64(rows) * int64(cols)
-	if d.left < 0 {
+	if d.left < 0 || d.r == nil { // of unknown length, or in memory already
 		m.data = d.floats(n, what)
 	} else if d.fits(n, 4, what) {
 		m.allocate(int(n))
