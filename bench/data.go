@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -115,7 +116,7 @@ func (b *bench) generatedTasks() ([]task, error) {
 // label prefers some of them.
 type generator struct {
 	labels, words, rows, least, most int
-	own                              int // one word in so many is one that the label prefers
+	own                              int // one word in so many is one that the label prefers; 12 if 0
 	seed                             uint64
 }
 
@@ -129,7 +130,7 @@ func (g generator) write(w io.Writer) error {
 		fmt.Fprintf(&line, "__label__class%d", label)
 		for range g.least + r.IntN(g.most-g.least) {
 			word := zipf.Uint64()
-			if r.IntN(g.own) == 0 {
+			if r.IntN(cmp.Or(g.own, 12)) == 0 {
 				// A word of the label's own, now and then of its neighbour.
 				word = uint64(50+(label+r.IntN(10)/9)*20+r.IntN(20)) % uint64(g.words)
 			}

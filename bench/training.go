@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -25,7 +26,8 @@ func training(ctx context.Context, b *bench) error {
 	for _, t := range tasks {
 		ours := trainer{name: "ours", command: []string{b.heliograph, "fasttext"}}
 		peer := trainer{name: "peer", command: []string{b.peer}}
-		for range b.runs {
+		for i := range b.runs {
+			fmt.Fprintf(os.Stderr, "%s %s: run %d of %d\n", t.name, t.options, i+1, b.runs)
 			if b.peer != "" {
 				if err := peer.train(ctx, b, t); err != nil {
 					return err

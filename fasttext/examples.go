@@ -1,6 +1,7 @@
 package fasttext
 
 import (
+	"context"
 	"runtime"
 	"slices"
 	"sync"
@@ -32,13 +33,14 @@ type exampleMaker struct {
 
 // newExampleMaker prepares examples from the text whose lexicons were merged into
 // all: ids[r] holds the numbers there of reader r's tokens, and meanings what they mean.
-func newExampleMaker(d *dictionary, t *text, all *lexicon, ids [][]int32, meanings []int32, workers int) *exampleMaker {
+// What it makes is of use only if ctx has not ended.
+func newExampleMaker(ctx context.Context, d *dictionary, t *text, all *lexicon, ids [][]int32, meanings []int32, workers int) *exampleMaker {
 	m := &exampleMaker{dict: d, used: newRowSet(d.words + d.bucket)}
 	for w := range d.words {
 		m.used.add(int32(w))
 	}
 	if d.maxn > 0 {
-		meanings = m.findSubwords(all, meanings, workers)
+		meanings = m.findSubwords(ctx, all, meanings, workers)
 	}
 	for r, lex := range t.lexicons {
 		own, hashes := make([]int32, len(lex.entries)), make([]uint32, len(lex.entries))
@@ -52,7 +54,7 @@ func newExampleMaker(d *dictionary, t *text, all *lexicon, ids [][]int32, meanin
 
 // findSubwords lists the rows of every word, and gives words outside the
 // dictionary a meaning: the number of their list.
-func (m *exampleMaker) findSubwords(all *lexicon, meanings []int32, workers int) []int32 {
+func (m *exampleMaker) findSubwords(ctx context.Context, all *lexicon, meanings []int32, workers int) []int32 {
 	meanings = slices.Clone(meanings)
 	ids := make([]int32, m.dict.words)
 	for id, w := range meanings {
@@ -65,7 +67,7 @@ func (m *exampleMaker) findSubwords(all *lexicon, meanings []int32, workers int)
 		}
 	}
 	m.subwords = make([][]int32, len(ids))
-	inParallel(workers, len(ids), 4096, func(from, to int) {
+	inParallel(ctx, workers, len(ids), 4096, func(from, to int) {
 		var rows []int32
 		var tmp []byte
 		ends := make([]int, 0, to-from)
@@ -94,13 +96,14 @@ func (m *exampleMaker) findSubwords(all *lexicon, meanings []int32, workers int)
 // maxWorkers is how many goroutines can run at once.
 func maxWorkers() int { return runtime.GOMAXPROCS(0) }
 
-// inParallel calls do for pieces of [0,n), from several goroutines.
-func inParallel(workers, n, piece int, do func(from, to int)) {
+// inParallel calls do for pieces of [0,n), from several goroutines, until all are
+// done or ctx ends.
+func inParallel(ctx context.Context, workers, n, piece int, do func(from, to int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			for {
+			for ctx.Err() == nil {
 				from := int(next.Add(int64(piece))) - piece
 				if from >= n {
 					return
@@ -172,14 +175,14 @@ func (m *exampleMaker) make(b textBlock, used rowSet) []example {
 }
 
 // makeAll makes the examples of all blocks, in their order, and empties the blocks.
-func (m *exampleMaker) makeAll(blocks []textBlock, workers int) []example {
+func (m *exampleMaker) makeAll(ctx context.Context, blocks []textBlock, workers int) []example {
 	parts := make([][]example, len(blocks))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			used := newRowSet(m.dict.words + m.dict.bucket)
-			for i := int(next.Add(1)) - 1; i < len(blocks); i = int(next.Add(1)) - 1 {
+			for i := int(next.Add(1)) - 1; i < len(blocks) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				parts[i] = m.make(blocks[i], used)
 				blocks[i] = textBlock{}
 			}

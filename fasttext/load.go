@@ -192,9 +192,10 @@ func (d *decoder) matrix(quant bool, what string) matrix {
 	if d.left < 0 || d.r == nil { // of unknown length, or in memory already
 		m.data = d.floats(n, what)
 	} else if d.fits(n, 4, what) {
-		m.allocate(int(n))
-		adviseHugePages(m.data)
-		d.fillFloats(m.data, what)
+		if d.err = m.allocate(int(n)); d.err == nil {
+			adviseHugePages(m.data)
+			d.fillFloats(m.data, what)
+		}
 	}
 	return m
 }

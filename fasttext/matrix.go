@@ -1,6 +1,8 @@
 package fasttext
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"runtime"
 
@@ -30,7 +32,7 @@ type dense struct {
 // changed. Rows that fit are laid out so that none
 // straddles more cache lines (16 values) than it must: training is bound by how many of
 // them it touches.
-func newDense(rows, cols int, used rowSet) *dense {
+func newDense(rows, cols int, used rowSet) (*dense, error) {
 	stride := cols
 	switch {
 	case cols > 32:
@@ -43,13 +45,15 @@ func newDense(rows, cols int, used rowSet) *dense {
 		stride = 4
 	}
 	m := &dense{rows: rows, cols: cols, stride: stride, used: used}
-	m.allocate(rows * stride)
+	if err := m.allocate(rows * stride); err != nil {
+		return nil, fmt.Errorf("a matrix of %d rows of %d values: %w; lower -bucket or -dim", rows, cols, err)
+	}
 	// Rows are scattered by hash. If they are so few that most small pages stay
 	// untouched, and so without memory, huge ones would undo that.
 	if used == nil || used.count() > len(m.data)*4/page/2 {
 		adviseHugePages(m.data)
 	}
-	return m
+	return m, nil
 }
 
 func (m *dense) size() (rows, cols int) { return m.rows, m.cols }
@@ -86,9 +90,9 @@ func (m *dense) steps(alpha, x, grad []float32) {
 
 // fillUniform draws the used rows from [-1/cols, 1/cols). Each row has random
 // numbers of its own, so the order does not matter.
-func (m *dense) fillUniform(seed, workers int) {
+func (m *dense) fillUniform(ctx context.Context, seed, workers int) {
 	scale := 2 / float32(m.cols)
-	inParallel(workers, m.rows, 1<<14, func(from, to int) {
+	inParallel(ctx, workers, m.rows, 1<<14, func(from, to int) {
 		for i := m.nextUsed(from); i < to; i = m.nextUsed(i + 1) {
 			r := newRNG(seed, i)
 			row := m.row(i)

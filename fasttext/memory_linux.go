@@ -1,6 +1,7 @@
 package fasttext
 
 import (
+	"fmt"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -13,16 +14,18 @@ const largeMatrix = 1 << 20
 // system: pages that nobody touches then take no memory, which matters where few of
 // many buckets are used, and the collector does not count them. The memory goes
 // when m does, so whoever uses m.data keeps m alive until then.
-func (m *dense) allocate(n int) {
-	if 4*n >= largeMatrix {
-		b, err := syscall.Mmap(-1, 0, 4*n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-		if err == nil {
-			m.data = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
-			runtime.AddCleanup(m, func(b []byte) { _ = syscall.Munmap(b) }, b)
-			return
-		}
+func (m *dense) allocate(n int) error {
+	if 4*n < largeMatrix {
+		m.data = make([]float32, n)
+		return nil
 	}
-	m.data = make([]float32, n)
+	b, err := syscall.Mmap(-1, 0, 4*n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		return fmt.Errorf("no memory for %d bytes: %w", 4*n, err)
+	}
+	m.data = unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n)
+	runtime.AddCleanup(m, func(b []byte) { _ = syscall.Munmap(b) }, b)
+	return nil
 }
 
 // adviseHugePages asks for 2 MB pages behind a large matrix. Training reads rows

@@ -2,6 +2,18 @@
 
 package fasttext
 
-func (m *dense) allocate(n int) { m.data = make([]float32, n) }
+import "fmt"
+
+// mostMemory bounds a matrix, in bytes, where memory that is not there ends the program.
+const mostMemory = 1 << 40
+
+// allocate gives m zeroed memory for n values.
+func (m *dense) allocate(n int) error {
+	if n > mostMemory/4 {
+		return fmt.Errorf("no memory for %d values", n)
+	}
+	m.data = make([]float32, n)
+	return nil
+}
 
 func adviseHugePages([]float32) {}

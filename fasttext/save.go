@@ -44,7 +44,19 @@ func (m *Model) SaveFile(path string) error {
 }
 
 // WriteFile creates or replaces a file with what write writes, whole or not at all.
-func WriteFile(path string, write func(io.Writer) error) (err error) {
+// When it returns, the file is on the disk.
+func WriteFile(path string, write func(io.Writer) error) error {
+	return writeFile(path, write, true)
+}
+
+// ReplaceFile is WriteFile, except that it leaves it to the system when the file gets
+// to the disk. If the machine fails within the next seconds, it may be lost or empty; so it is for
+// results that can be made again.
+func ReplaceFile(path string, write func(io.Writer) error) error {
+	return writeFile(path, write, false)
+}
+
+func writeFile(path string, write func(io.Writer) error, durable bool) (err error) {
 	f, err := createBeside(path)
 	if err != nil {
 		return err
@@ -62,14 +74,19 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 	if err := h.finish(); err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		return err
+	if durable {
+		if err := f.Sync(); err != nil {
+			return err
+		}
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
+	}
+	if !durable {
+		return nil
 	}
 	// The rename itself is only durable once the folder is. Not every system lets a
 	// folder be opened for that.

@@ -80,7 +80,8 @@ type TrainOptions struct {
 // random (all of them with OneVsAll), and the learning rate falls linearly to 0. Unlike there,
 // examples are taken in a new random order in each epoch, and only rows that occur in
 // the text start at random, the others being zero. Text that is sorted by label is therefore
-// learned as well as mixed text, and n-grams that training never saw add no noise.
+// learned as well as mixed text, and n-grams that training never saw add no noise. Nor
+// does the vocabulary forget rare words while a very large text is read.
 //
 // With another Args.Model than Supervised, Train learns word vectors instead: each line is a
 // context that windows do not reach across, labels are left out, and an epoch is one pass over the
@@ -123,13 +124,15 @@ type trainer struct {
 	workers  []*worker
 	best     *snapshot
 
-	// What workers share.
+	// What workers share. What all of them write often has cache lines of its own.
 	gate    gate
-	outLock sync.Mutex   // of out, where workers have copies of it
-	order   []int32      // of the examples in this epoch
+	outLock sync.Mutex // of out, where workers have copies of it
+	order   []int32    // of the examples in this epoch
+	stop    atomic.Bool
+	_       [64]byte
 	next    atomic.Int64 // place in order that no worker has taken
 	done    atomic.Int64 // tokens learned from
-	stop    atomic.Bool
+	_       [64]byte
 
 	total int64 // tokens to learn from, over all epochs
 	start time.Time
@@ -195,8 +198,11 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 		return nil, fmt.Errorf("%d words and -bucket %d are more rows than the file format has", d.words, opt.Bucket)
 	}
 
-	maker := newExampleMaker(d, txt, all, ids, meanings, threads)
-	t := &trainer{args: opt.Args, opt: &opt, subwords: maker.subwords, examples: maker.makeAll(txt.blocks, threads)}
+	maker := newExampleMaker(ctx, d, txt, all, ids, meanings, threads)
+	t := &trainer{args: opt.Args, opt: &opt, subwords: maker.subwords, examples: maker.makeAll(ctx, txt.blocks, threads)}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if len(t.examples) == 0 {
 		return nil, ErrNoLabels
 	}
@@ -207,9 +213,13 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 		t.total += int64(t.examples[i].tokens) * int64(opt.Epoch)
 	}
 	before.addRows(maker.used, d)
-	t.in = newDense(d.words+opt.Bucket, opt.Dim, maker.used)
-	t.out = newDense(d.labels(), opt.Dim, nil)
-	t.in.fillUniform(opt.Seed, threads)
+	if t.in, err = newDense(d.words+opt.Bucket, opt.Dim, maker.used); err != nil {
+		return nil, err
+	}
+	if t.out, err = newDense(d.labels(), opt.Dim, nil); err != nil {
+		return nil, err
+	}
+	t.in.fillUniform(ctx, opt.Seed, threads)
 	if vectors != nil {
 		vectors.copyTo(t.in, d)
 	}
@@ -223,7 +233,11 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 	}
 	ownOutput := threads > 1 && (opt.Loss == Softmax || opt.Loss == OneVsAll) && len(t.out.data) <= largestCopy
 	for i := range threads {
-		t.workers = append(t.workers, newWorker(t, i, ownOutput))
+		w, err := newWorker(t, i, ownOutput)
+		if err != nil {
+			return nil, err
+		}
+		t.workers = append(t.workers, w)
 	}
 	return t, nil
 }

@@ -142,6 +142,8 @@ func TestTrainErrors(t *testing.T) {
 			change: func(o *fasttext.TrainOptions) { o.LR = 1e30 }, want: fasttext.ErrDiverged},
 		{name: "no vectors file", text: strings.NewReader("__label__a b\n"),
 			change: func(o *fasttext.TrainOptions) { o.PretrainedVectors = "nowhere.vec" }, want: os.ErrNotExist},
+		{name: "more memory than there is", text: strings.NewReader("__label__a some words\n"),
+			change: func(o *fasttext.TrainOptions) { o.WordNgrams, o.Bucket, o.Dim = 2, 1<<31-100, 65536 }, says: "lower -bucket or -dim"},
 		{name: "dim 0", change: func(o *fasttext.TrainOptions) { o.Dim = 0 }, says: "-dim is 0: want 1 to 65536"},
 		{name: "lr 0", change: func(o *fasttext.TrainOptions) { o.LR = 0 }, says: "-lr is 0"},
 		{name: "lr NaN", change: func(o *fasttext.TrainOptions) { o.LR = math.NaN() }, says: "-lr is NaN"},

@@ -3,6 +3,7 @@ package fasttext
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -156,7 +157,7 @@ func (m *Model) writeVectors(w io.Writer, n int, line func(s *scratch, i int) ([
 		writing  int // the piece whose turn it is
 		writeErr error
 	)
-	inParallel(maxWorkers(), n, piece, func(from, to int) {
+	inParallel(context.Background(), maxWorkers(), n, piece, func(from, to int) {
 		s := m.pool.Get().(*scratch) // the matrices are held already
 		defer m.pool.Put(s)
 		var text []byte

@@ -32,7 +32,7 @@ type worker struct {
 	knownExamples atomic.Int64
 }
 
-func newWorker(t *trainer, i int, ownOutput bool) *worker {
+func newWorker(t *trainer, i int, ownOutput bool) (*worker, error) {
 	rows, dim := t.out.size()
 	w := &worker{
 		t: t, out: t.out, rng: newRNG(t.args.Seed, workerStream-i),
@@ -40,10 +40,13 @@ func newWorker(t *trainer, i int, ownOutput bool) *worker {
 		scores: make([]float32, rows), wanted: make([]bool, rows),
 	}
 	if ownOutput {
-		w.shared, w.out = t.out, newDense(rows, dim, nil)
-		w.base = make([]float32, len(w.out.data))
+		var err error
+		if w.out, err = newDense(rows, dim, nil); err != nil {
+			return nil, err
+		}
+		w.shared, w.base = t.out, make([]float32, len(w.out.data))
 	}
-	return w
+	return w, nil
 }
 
 // exchange adds what this worker has changed in its copy of the output matrix to
@@ -84,6 +87,9 @@ func (w *worker) run() {
 			break
 		}
 		for _, i := range t.order[from:min(from+claim, len(t.order))] {
+			if t.stop.Load() {
+				break // one example may be long
+			}
 			e := &t.examples[i]
 			w.learn(e)
 			if w.tokens += int64(e.tokens); w.tokens > int64(t.args.LRUpdateRate) {

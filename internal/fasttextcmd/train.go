@@ -78,14 +78,15 @@ func writable(path string) error {
 	return nil
 }
 
-// save writes the files, all at once: one can be formatted while another is synced.
+// save writes the files, all at once. As with the original, it is the system that decides
+// when they get to the disk; heliograph train waits for that.
 func (c *command) save(m *fasttext.Model, f *trainFlags) error {
 	writers := []func() error{
-		func() error { return m.SaveFile(f.output + ".bin") },
-		func() error { return fasttext.WriteFile(f.output+".vec", m.WriteVectors) },
+		func() error { return fasttext.ReplaceFile(f.output+".bin", m.Save) },
+		func() error { return fasttext.ReplaceFile(f.output+".vec", m.WriteVectors) },
 	}
 	if f.SaveOutput {
-		writers = append(writers, func() error { return fasttext.WriteFile(f.output+".output", m.WriteOutputVectors) })
+		writers = append(writers, func() error { return fasttext.ReplaceFile(f.output+".output", m.WriteOutputVectors) })
 	}
 	errs := make([]error, len(writers))
 	var wg sync.WaitGroup
