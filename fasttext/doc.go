@@ -39,4 +39,8 @@
 // With Args.Model CBOW, Skipgram or BatchSkipgram, Train learns vectors of words, and of their
 // character n-grams with Args.Maxn, from text without labels. NearestNeighbours and Analogies ask
 // them; EvaluateAnalogies and EvaluateSimilarity measure them.
+//
+// # Small models
+//
+// Quantize compresses a classifier.
 package fasttext

@@ -16,7 +16,7 @@ type Neighbour struct {
 }
 
 // ErrNeighbours means that less than one neighbour was asked for.
-var ErrNeighbours = errors.New("k needs to be 1 or higher!")
+var ErrNeighbours = errors.New("no neighbours were asked for: k must be at least 1")
 
 // NearestNeighbours appends the k words of the vocabulary whose vectors point most nearly where that
 // of word does, nearest first, without word itself. Word may be unknown, if the model

@@ -25,7 +25,7 @@ var errNoValue = errors.New("missing value")
 // parseTrain reads flags in the original's form: one dash, the value as the next word. On
 // error it has printed why, and the usage where that helps.
 func (c *command) parseTrain(words []string) (*trainFlags, error) {
-	f := &trainFlags{Args: fasttext.SupervisedDefaults(), autotune: autotuneDefaults()}
+	f := &trainFlags{Args: c.trainDefaults(), autotune: autotuneDefaults()}
 	err := f.parse(words)
 	if err == nil && (f.input == "" || f.output == "") {
 		err = errors.New("Empty input or output path.")
@@ -36,6 +36,19 @@ func (c *command) parseTrain(words []string) (*trainFlags, error) {
 		return nil, errUsage
 	}
 	return f, nil
+}
+
+// trainDefaults returns what the verb starts from.
+func (c *command) trainDefaults() fasttext.Args {
+	switch c.verb {
+	case "skipgram":
+		return fasttext.UnsupervisedDefaults(fasttext.Skipgram)
+	case "cbow":
+		return fasttext.UnsupervisedDefaults(fasttext.CBOW)
+	case "batch_skipgram":
+		return fasttext.UnsupervisedDefaults(fasttext.BatchSkipgram)
+	}
+	return fasttext.SupervisedDefaults()
 }
 
 func (f *trainFlags) parse(words []string) error {

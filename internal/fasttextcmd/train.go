@@ -8,7 +8,8 @@ import (
 	"github.com/heliograph/heliograph/fasttext"
 )
 
-func (c *command) supervised(words []string) error {
+// train is supervised, skipgram, cbow and batch_skipgram.
+func (c *command) train(words []string) error {
 	f, err := c.parseTrain(words)
 	if err != nil {
 		return err
@@ -25,6 +26,9 @@ func (c *command) supervised(words []string) error {
 		return err
 	}
 	if f.autotune.validation != "" {
+		if f.Model != fasttext.Supervised {
+			return fmt.Errorf("-autotune-validation needs labels to measure by: it is for supervised only")
+		}
 		return c.autotune(f, in)
 	}
 	opt := fasttext.TrainOptions{Args: f.Args}

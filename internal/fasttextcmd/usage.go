@@ -12,6 +12,9 @@ const usage = `usage: fasttext <command> <args>
 Commands:
 
   supervised              train a classifier from labelled text
+  skipgram                train word vectors: the context from a word
+  cbow                    train word vectors: a word from its context
+  batch_skipgram          train skipgram vectors much faster, with shared negatives
   quantize                compress a classifier
   test                    evaluate a classifier: precision and recall
   test-label              evaluate a classifier, label by label
@@ -19,9 +22,10 @@ Commands:
   predict-prob            the same, with probabilities
   print-word-vectors      print the vector of each word read
   print-sentence-vectors  print the vector of each line read
+  print-ngrams            print the vector of each character n-gram of a word
+  nn                      print the words nearest to each word read
+  analogies               print the words nearest to A - B + C of each three words read
   dump                    print a model's options, dictionary or matrices
-
-Not offered yet: skipgram, cbow, print-ngrams, nn, analogies.
 
 `
 
@@ -46,6 +50,20 @@ const predictUsage = `usage: fasttext predict[-prob] <model> <test-data> [<k>] [
 const vectorsUsage = `usage: fasttext %s <model>
 
   <model>      model file
+
+`
+
+const ngramsUsage = `usage: fasttext print-ngrams <model> <word>
+
+  <model>      model file
+  <word>       word to take apart
+
+`
+
+const neighboursUsage = `usage: fasttext %s <model> [<k>]
+
+  <model>      model file
+  <k>          how many words to print (10 if not given)
 
 `
 
