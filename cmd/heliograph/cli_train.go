@@ -71,6 +71,9 @@ type training struct {
 	normalize bool
 	progress  progress
 
+	autotune *autotuneFlags      // nil, or not on: without a search
+	tuned    *fasttext.Autotuned // what the search found
+
 	model      *fasttext.Model
 	vocabulary int
 	tokens     int64
@@ -81,6 +84,9 @@ type training struct {
 }
 
 func (t *training) run(ctx context.Context) error {
+	if t.autotune != nil && t.autotune.on() {
+		return t.search(ctx)
+	}
 	start := time.Now()
 	defer t.progress.end()
 	lines := dataset.Lines(t.source, dataset.LineOptions{Normalize: t.normalize})
