@@ -16,7 +16,7 @@ type dictionary struct {
 	ends   []int    // where each token ends in text
 	hashes []uint32 // of each token
 	counts []int64  // of each token, in the text it was trained on
-	slots  []int32  // open addressing by hash: token number + 1, or 0
+	slots  []uint64 // open addressing: hash in the upper half, token number + 1 in the lower, or 0
 	words  int      // how many tokens are words
 	tokens int64    // tokens read in training, labels and line ends among them
 	eosID  int32    // the word that ends a line, or -1
@@ -65,9 +65,9 @@ func (d *dictionary) index() {
 	for n < 2*d.size() {
 		n *= 2
 	}
-	d.slots = make([]int32, n)
+	d.slots = make([]uint64, n)
 	for id, h := range d.hashes {
-		d.slots[d.slot(d.token(id), h)] = int32(id) + 1
+		d.slots[d.slot(d.token(id), h)] = uint64(h)<<32 | uint64(id+1)
 	}
 	d.eosID = -1
 	if id := d.find([]byte(eos), hashWord(eos)); id >= 0 && int(id) < d.words {
@@ -79,15 +79,17 @@ func (d *dictionary) index() {
 func (d *dictionary) slot(token []byte, hash uint32) int {
 	mask := len(d.slots) - 1
 	for i := int(hash) & mask; ; i = (i + 1) & mask {
-		id := d.slots[i] - 1
-		if id < 0 || d.hashes[id] == hash && string(d.token(int(id))) == string(token) {
+		s := d.slots[i]
+		if s == 0 || uint32(s>>32) == hash && string(d.token(int(uint32(s))-1)) == string(token) {
 			return i
 		}
 	}
 }
 
 // find returns the number of a token, or -1.
-func (d *dictionary) find(token []byte, hash uint32) int32 { return d.slots[d.slot(token, hash)] - 1 }
+func (d *dictionary) find(token []byte, hash uint32) int32 {
+	return int32(uint32(d.slots[d.slot(token, hash)])) - 1
+}
 
 // isLabel reports whether an unknown token is a label by its prefix.
 func (d *dictionary) isLabel(token []byte) bool {

@@ -65,12 +65,16 @@ func probOf(score float32) float32 { return float32(math.Exp(float64(score))) }
 
 // offerAll offers every label whose probability in s.scores reaches the threshold.
 func offerAll(s *scratch, threshold float32) {
+	hopeless := float32(-1) // below it, a score is surely lower than all that are kept
 	for i, p := range s.scores {
-		if p < threshold {
+		if p < threshold || p < hopeless {
 			continue
 		}
 		if score := logOf(p); s.top.admits(score) {
 			s.top.offer(candidate{score, int32(i)})
+			if len(s.top.heap) == s.top.k {
+				hopeless = 0.999*s.scores[s.top.heap[0].label] - 1e-5
+			}
 		}
 	}
 }
