@@ -32,8 +32,6 @@ type dense struct {
 func newDense(rows, cols int, used rowSet) *dense {
 	stride := cols
 	switch {
-	case cols > 32:
-		stride = (cols + 3) &^ 3
 	case cols > 8:
 		stride = (cols + 15) &^ 15
 	case cols > 4:

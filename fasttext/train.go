@@ -117,8 +117,10 @@ type trainer struct {
 	in, out  *dense
 	loss     objective
 	examples []example
-	held     []example // to measure the model on; see prepareText
-	subwords [][]int32
+	held     []example   // to measure the model on; see prepareText
+	subwords [][]int32   // of each word, its rows, for held
+	classes  *classes    // of input rows, with character n-grams
+	stale    bool        // whether classes have learned since they were last spread
 	vectors  *vectorText // of word vectors, which have no examples
 	workers  []*worker
 	best     *snapshot
@@ -133,6 +135,7 @@ type trainer struct {
 
 	total int64 // tokens to learn from, over all epochs
 	start time.Time
+	tick  *time.Ticker // when to report progress
 	epoch int
 }
 
@@ -206,6 +209,9 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 	if vectors != nil {
 		vectors.copyTo(t.in, d)
 	}
+	if maker.subwords != nil {
+		t.classes = newClasses(t, maker.subwords)
+	}
 	t.model = &Model{args: opt.Args, dict: d, in: t.in, out: t.out}
 	if err := t.model.finish(true); err != nil {
 		return nil, err
@@ -235,6 +241,12 @@ func mergeLexicons(lexicons []*lexicon) (all *lexicon, ids [][]int32) {
 func (t *trainer) train(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { t.stop.Store(true) })()
 	t.start = time.Now()
+	// One ticker for all epochs: each of them may be shorter than its period.
+	t.tick = time.NewTicker(200 * time.Millisecond)
+	defer t.tick.Stop()
+	if t.classes != nil {
+		t.classes.gather(t.in)
+	}
 	t.order = make([]int32, t.pieceCount())
 	for i := range t.order {
 		t.order[i] = int32(i)
@@ -262,6 +274,7 @@ func (t *trainer) train(ctx context.Context) error {
 			break
 		}
 	}
+	t.spread()
 	if t.best != nil {
 		t.best.restore(t)
 	}
@@ -278,6 +291,7 @@ func (t *trainer) train(ctx context.Context) error {
 // runWorkers lets all workers loose on one epoch and reports progress until they are done.
 func (t *trainer) runWorkers() {
 	t.next.Store(0)
+	t.stale = true
 	var wg sync.WaitGroup
 	for i, w := range t.workers {
 		if t.vectors != nil {
@@ -292,13 +306,11 @@ func (t *trainer) runWorkers() {
 	}
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		select {
 		case <-done:
 			return
-		case <-tick.C:
+		case <-t.tick.C:
 			t.opt.OnProgress(t.progress())
 		}
 	}
@@ -308,6 +320,7 @@ func (t *trainer) endEpoch() (Action, error) {
 	if t.opt.OnEpoch == nil {
 		return Continue, nil
 	}
+	t.spread()
 	action, err := t.opt.OnEpoch(Epoch{t.epoch, t.args.Epoch, t.progress(), t.model})
 	t.model.unitVectors.Store(nil) // the next epoch changes what they were made from
 	if err == nil && action&KeepBest != 0 {
@@ -317,6 +330,14 @@ func (t *trainer) endEpoch() (Action, error) {
 		t.best.take(t)
 	}
 	return action, err
+}
+
+// spread brings the input matrix up to date.
+func (t *trainer) spread() {
+	if t.classes != nil && t.stale {
+		t.classes.spread(t.in)
+		t.stale = false
+	}
 }
 
 // fraction returns how much of the training is done.
