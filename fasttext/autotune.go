@@ -27,6 +27,8 @@ type AutotuneOptions struct {
 	Trials   int           // how many models to try; 0 is as many as Duration has room for
 	// ModelSize bounds the size of the model's file in bytes, by way of dim and bucket. 0 is no bound.
 	ModelSize int64
+	// LargestDim bounds dim; 0 is 300.
+	LargestDim int
 
 	// Log is a file that gets a line of JSON for every trial that ends. If it exists,
 	// it must be of a search with the same texts and options, which is then continued.
@@ -130,11 +132,16 @@ func (o *AutotuneOptions) check() error {
 		return fmt.Errorf("%d trials: want at least 1", o.Trials)
 	case o.Duration == 0 && o.Trials == 0:
 		return errors.New("autotune has no end: give a duration or a number of trials")
+	case o.LargestDim < 0:
+		return fmt.Errorf("the largest dim is %d: want at least 1", o.LargestDim)
 	case o.ModelSize < 0:
 		return fmt.Errorf("the model size is %d bytes: want a positive number", o.ModelSize)
 	}
 	if o.Predictions == 0 {
 		o.Predictions = 1
+	}
+	if o.LargestDim == 0 {
+		o.LargestDim = largestDim
 	}
 	a := o.Args
 	if a.Bucket == 0 && !slices.Contains(o.Fixed, "bucket") {

@@ -20,6 +20,7 @@ type logHead struct {
 	Metric      string   `json:"metric"`
 	Predictions int      `json:"predictions"`
 	ModelSize   int64    `json:"modelSize"`
+	LargestDim  int      `json:"largestDim"`
 	Trials      bool     `json:"reproducible"` // trials are limited by their number
 	Threads     int      `json:"threads"`
 	Args        Args     `json:"args"`
@@ -39,7 +40,7 @@ const (
 func (s *search) openLog() error {
 	a := s.opt.Args
 	a.Thread, a.Verbose = 0, 0
-	head, err := json.Marshal(logHead{logVersion, s.opt.Metric.String(), s.opt.Predictions, s.opt.ModelSize,
+	head, err := json.Marshal(logHead{logVersion, s.opt.Metric.String(), s.opt.Predictions, s.opt.ModelSize, s.opt.LargestDim,
 		s.opt.Trials > 0, s.opt.Thread, a, slices.Compact(slices.Sorted(slices.Values(s.opt.Fixed))),
 		s.train.fingerprint(), s.held.fingerprint()})
 	if err != nil {

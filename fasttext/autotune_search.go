@@ -9,6 +9,7 @@ import (
 const (
 	largestBucket  = 2_000_000
 	smallestBucket = 10_000
+	largestDim     = 300
 )
 
 // characterNgrams are the ranges that are tried; the first one is none.
@@ -82,7 +83,7 @@ func (s *search) change(from *Trial, heat float64, r *rng) *Trial {
 		}
 		t.LR = scale(t.LR, 0.8, 0.01, 5)
 		t.Epoch = int(math.Round(scale(float64(t.Epoch), 0.8, 1, 100)))
-		t.Dim = int(math.Round(scale(float64(t.Dim), 0.7, 4, 300)))
+		t.Dim = int(math.Round(scale(float64(t.Dim), 0.7, min(4, float64(s.opt.LargestDim)), float64(s.opt.LargestDim))))
 		if t.Bucket > 0 {
 			t.Bucket = int(math.Round(scale(float64(t.Bucket), 0.7, smallestBucket, largestBucket)))
 		}
@@ -102,6 +103,7 @@ func (s *search) change(from *Trial, heat float64, r *rng) *Trial {
 // hold returns the options of t, but those that are fixed.
 func (s *search) hold(t *Trial) Args {
 	a := t.args(s.opt.Args)
+	a.Dim = min(a.Dim, s.opt.LargestDim)
 	for _, name := range s.opt.Fixed {
 		switch from := s.opt.Args; name {
 		case "lr":

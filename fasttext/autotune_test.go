@@ -183,6 +183,12 @@ func TestAutotuneBounds(t *testing.T) {
 	if size := len(saved(t, found.Model)); size > 20_000 {
 		t.Errorf("the model has %d bytes", size)
 	}
+	opt.ModelSize, opt.LargestDim = 0, 3
+	for _, trial := range mustAutotune(t, opt).Trials {
+		if trial.Dim > 3 {
+			t.Errorf("dim is above 3: %+v", trial)
+		}
+	}
 	opt.Trials, opt.Duration = 0, 300*time.Millisecond
 	start := time.Now()
 	found = mustAutotune(t, opt)
@@ -272,6 +278,9 @@ func TestAutotuneMetrics(t *testing.T) {
 		// Too little training for good answers.
 		opt.Metric, opt.Trials, opt.Predictions, opt.Epoch, opt.LR, opt.Fixed = mustMetric(name), 2, -1, 2, 0.3, []string{"epoch", "lr"}
 		found := mustAutotune(t, opt)
+		if got, err := found.Model.Measure(context.Background(), bytes.NewReader(text), opt.Metric, -1); err != nil || got != found.Score {
+			t.Errorf("%s: Measure says %v, %v, and the search %v", name, got, err, found.Score)
+		}
 		want := slowMetric(t, found.Model, text, name)
 		if d := found.Score - want; d > 1e-9 || d < -1e-9 {
 			t.Errorf("%s: %v, want %v", name, found.Score, want)

@@ -22,7 +22,7 @@ func (c *command) train(words []string) error {
 		return fmt.Errorf("%s cannot be opened for training: %w", f.input, err)
 	}
 	defer in.Close()
-	if err := writable(f.output + ".bin"); err != nil {
+	if err := writable(f.modelPath()); err != nil {
 		return err
 	}
 	if f.autotune.validation != "" {

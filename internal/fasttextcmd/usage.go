@@ -112,6 +112,7 @@ Optional, for choosing options by a validation file (those given here stay as th
   -autotune-metric       f1, f1:LABEL, precisionAtRecall:PERCENT[:LABEL] or recallAtPrecision:PERCENT[:LABEL] [%s]
   -autotune-predictions  labels predicted for each example [%d]
   -autotune-duration     seconds that the search takes [%d]
+  -autotune-modelsize    size of the model's file, such as 2M: writes .ftz instead of .bin, compressed to it
 `, a.Verbose, a.MinCount, a.MinCountLabel, a.WordNgrams, a.Bucket, a.Minn, a.Maxn, a.T, a.Label,
 		a.LR, a.LRUpdateRate, a.Dim, a.WS, a.Epoch, a.Neg, a.Loss, a.Thread, a.PretrainedVectors, a.SaveOutput, a.Seed,
 		tune.metric, tune.predictions, tune.duration)
