@@ -2,8 +2,8 @@ package fasttext
 
 import "math"
 
-// mostPoints bounds the rows that a quantiser learns from.
-const mostPoints = centroidsPerPart * 256
+// mostPoints is how many rows a quantiser learns from, about, if there are more.
+const mostPoints = centroidsPerPart * 64
 
 // outputPart is the length of the parts of a quantised output matrix. It is the original's.
 const outputPart = 2
@@ -146,25 +146,20 @@ func allZero(v []float32) bool {
 	return true
 }
 
-// samplePoints draws up to mostPoints of the rows whose norm is above 0, in order, and
-// reports whether there are others.
+// samplePoints draws about mostPoints of the rows whose norm is above 0, in order, and reports
+// whether there are others. The chance of a row grows with its norm: long rows are few, and
+// decide most predictions.
 func samplePoints(norms []float32, r *rng) (sample []int32, zeros bool) {
-	n := 0
+	n, sum := 0, 0.0
 	for _, v := range norms {
 		if v > 0 {
 			n++
+			sum += float64(v)
 		}
 	}
-	want := min(n, mostPoints)
-	sample = make([]int32, 0, want)
-	left := n
 	for i, v := range norms {
-		if v > 0 {
-			// Knuth's algorithm S: each remaining row with the chance that is left.
-			if left <= want-len(sample) || r.intn(left) < want-len(sample) {
-				sample = append(sample, int32(i))
-			}
-			left--
+		if v > 0 && (n <= mostPoints || r.float64()*sum < float64(v)*mostPoints) {
+			sample = append(sample, int32(i))
 		}
 	}
 	return sample, n < len(norms)
