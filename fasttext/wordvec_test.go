@@ -227,3 +227,13 @@ func TestWordVectorProgress(t *testing.T) {
 		}
 	}
 }
+
+func TestWordVectorsRefuseLabelWeights(t *testing.T) {
+	t.Parallel()
+	for _, opt := range []fasttext.TrainOptions{{BalanceLabels: true}, {LabelWeights: map[string]float32{"__label__a": 2}}} {
+		opt.Args = vectorArgs(fasttext.Skipgram)
+		if _, err := fasttext.Train(context.Background(), strings.NewReader("__label__a b c"), opt); err == nil || !strings.Contains(err.Error(), "label weights are for classifiers") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
