@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,50 @@ func TestOpenLargeModel(t *testing.T) {
 	if fastest > 50*time.Millisecond {
 		t.Errorf("%v to open and answer, want 50 ms at most", fastest)
 	}
+}
+
+// A model that is forgotten lets go of its file; one that only its calibrated form refers
+// to does not.
+func TestForgottenModel(t *testing.T) {
+	mapped := func(path string) bool {
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(maps, []byte(path))
+	}
+	m, path := mustOpenUntilForgotten(t)
+	c, err := m.Calibrate(t.Context(), pairs([][]string{{"my card", "__label__card"}, {"my invoice", "__label__billing"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = m.WithCalibration(c); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		runtime.GC()
+		if len(m.Predict(nil, "my card", 1, 0)) != 1 || !mapped(path) {
+			t.Fatal("let go of while in use")
+		}
+	}
+	m = nil
+	for deadline := time.Now().Add(30 * time.Second); mapped(path); time.Sleep(time.Millisecond) {
+		if runtime.GC(); time.Now().After(deadline) {
+			t.Fatal("forgotten, and still mapped")
+		}
+	}
+}
+
+func mustOpenUntilForgotten(t *testing.T) (*fasttext.Model, string) {
+	path := filepath.Join(t.TempDir(), "forgotten.bin")
+	if err := os.WriteFile(path, mustRead(t, modelPath("softmax")), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	m, err := fasttext.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, path
 }
 
 func BenchmarkOpen(b *testing.B) {
