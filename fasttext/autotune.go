@@ -396,7 +396,8 @@ func (s *search) finish(ctx context.Context) (*Autotuned, error) {
 	if found.Model == nil {
 		opt := TrainOptions{Args: found.Args}
 		opt.Thread = 1
-		t, err := prepareText(s.train, nil, opt)
+		// With the held-out text beside it, as before: rows are laid out by both.
+		t, err := prepareText(s.train.again(), s.held.again(), opt)
 		if err != nil {
 			return nil, err
 		}

@@ -89,11 +89,11 @@ func TestAutotuneResumes(t *testing.T) {
 	opt := autotuneOptions()
 	want := mustAutotune(t, opt)
 	opt.Log = filepath.Join(t.TempDir(), "trials.jsonl")
-	for interrupted := range 3 {
+	for interrupted := range 2 {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := 0
 		opt.OnTrial = func(fasttext.Trial) {
-			if ended++; ended == 3 {
+			if ended++; ended == 2 {
 				cancel()
 			}
 		}
@@ -117,7 +117,7 @@ func TestAutotuneResumes(t *testing.T) {
 	if !bytes.Equal(saved(t, got.Model), saved(t, want.Model)) {
 		t.Error("another model")
 	}
-	if trained > 3 {
+	if trained > len(want.Trials)-4 {
 		t.Errorf("%d trials were left to do", trained)
 	}
 	// All that is known: the model is trained again, and no trial is.
