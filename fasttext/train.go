@@ -57,6 +57,14 @@ type TrainOptions struct {
 	// 10 times. LabelWeights multiply that.
 	BalanceLabels bool
 
+	// Deterministic makes the same text, options and seed give the same model with any
+	// number of threads, on processors of one kind. It uses no more than 4 of them, for
+	// batches of up to 32 examples that wait for each other, which makes it slower than
+	// training without: with two, not faster than one thread alone, whose models
+	// are reproducible anyway. It copies the output matrix between batches, so it is slowest with
+	// many labels and HierarchicalSoftmax or NegativeSampling.
+	Deterministic bool
+
 	// OnRead is called while the text is read.
 	OnRead func(words int64)
 	// OnVocabulary is called after the text was read, with its tokens and how many words and
@@ -97,6 +105,9 @@ func Train(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
 		opt.Bucket = 0
 	}
 	if opt.Model != Supervised {
+		if opt.Deterministic || opt.BalanceLabels || opt.LabelWeights != nil {
+			return nil, fmt.Errorf("Deterministic, BalanceLabels and LabelWeights are for supervised models, not for %v ones", opt.Model)
+		}
 		return trainVectors(ctx, r, opt)
 	}
 	t, err := prepare(ctx, r, opt)
@@ -221,6 +232,10 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 		return nil, err
 	}
 	ownOutput := threads > 1 && (opt.Loss == Softmax || opt.Loss == OneVsAll) && len(t.out.data) <= largestCopy
+	if opt.Deterministic {
+		t.workers = newLanes(t)
+		return t, nil
+	}
 	for i := range threads {
 		t.workers = append(t.workers, newWorker(t, i, ownOutput))
 	}
@@ -293,7 +308,13 @@ func (t *trainer) runWorkers() {
 	t.next.Store(0)
 	t.stale = true
 	var wg sync.WaitGroup
+	if t.opt.Deterministic {
+		wg.Go(func() { t.runLanes(t.args.Thread) })
+	}
 	for i, w := range t.workers {
+		if t.opt.Deterministic {
+			break
+		}
 		if t.vectors != nil {
 			wg.Go(func() { t.runVectors(i) })
 			continue

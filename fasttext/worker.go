@@ -135,8 +135,12 @@ func (w *worker) report() {
 // prepare lists the rows of an example, the k-th of its claim, and asks for them: rows of
 // n-grams are anywhere in memory, and waiting for them is what training does most.
 func (w *worker) prepare(k int, claimed []int32) {
+	w.list(&w.t.examples[claimed[k]], &w.ahead[k%len(w.ahead)])
+}
+
+// list lists the rows of an example and asks for them.
+func (w *worker) list(e *example, in *input) {
 	t := w.t
-	e, in := &t.examples[claimed[k]], &w.ahead[k%len(w.ahead)]
 	if t.classes == nil {
 		in.rows = e.data[e.labels:]
 		in.count = len(in.rows)
