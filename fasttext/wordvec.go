@@ -30,9 +30,6 @@ const pieceWords = 1 << 13
 // as in the original. An epoch here is one pass over the text; there, it is as many known words as the
 // text has words, so that rare words left out lengthen the training a little.
 func trainVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
-	if len(opt.LabelWeights) > 0 || opt.BalanceLabels {
-		return nil, fmt.Errorf("label weights are for classifiers: word vectors have no labels to weigh")
-	}
 	t, err := prepareVectors(ctx, r, opt)
 	if err != nil {
 		return nil, err
