@@ -117,6 +117,12 @@ func (s *search) accept(t *Trial) error {
 	if err := t.args(s.opt.Args).Validate(); err != nil {
 		return fmt.Errorf("trial %d: %w", t.Number, err)
 	}
+	// The best one may be trained again, so a crafted line must not ask for more than a search would.
+	from := s.opt.Args
+	if t.Dim > max(s.opt.LargestDim, from.Dim) || t.Bucket > max(largestBucket, from.Bucket) || t.Epoch > max(mostEpochs, from.Epoch) ||
+		t.WordNgrams > max(longestWords, from.WordNgrams) || t.Maxn > max(longestCharacters, from.Maxn) {
+		return fmt.Errorf("trial %d has options that a search does not choose", t.Number)
+	}
 	s.done[t.Number] = t
 	s.before = max(s.before, time.Duration(t.Elapsed*float64(time.Second)))
 	if !t.Diverged && !t.Stopped && (s.best == nil || compareTrials(t, s.best) < 0) {

@@ -10,6 +10,10 @@ const (
 	largestBucket  = 2_000_000
 	smallestBucket = 10_000
 	largestDim     = 300
+	mostEpochs     = 100
+	longestWords   = 5 // n-grams of words
+
+	longestCharacters = 6 // n-grams of characters
 )
 
 // characterNgrams are the ranges that are tried; the first one is none.
@@ -82,13 +86,13 @@ func (s *search) change(from *Trial, heat float64, r *rng) *Trial {
 			return min(max(x*math.Exp(deviation*heat*r.normal()), least), most)
 		}
 		t.LR = scale(t.LR, 0.8, 0.01, 5)
-		t.Epoch = int(math.Round(scale(float64(t.Epoch), 0.8, 1, 100)))
+		t.Epoch = int(math.Round(scale(float64(t.Epoch), 0.8, 1, mostEpochs)))
 		t.Dim = int(math.Round(scale(float64(t.Dim), 0.7, min(4, float64(s.opt.LargestDim)), float64(s.opt.LargestDim))))
 		if t.Bucket > 0 {
 			t.Bucket = int(math.Round(scale(float64(t.Bucket), 0.7, smallestBucket, largestBucket)))
 		}
 		if r.float64() < 0.4*heat {
-			t.WordNgrams = min(max(t.WordNgrams+1-2*r.intn(2), 1), 5)
+			t.WordNgrams = min(max(t.WordNgrams+1-2*r.intn(2), 1), longestWords)
 			changed = true
 		}
 		if r.float64() < 0.4*heat {

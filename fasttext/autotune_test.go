@@ -144,6 +144,8 @@ func TestAutotuneLogErrors(t *testing.T) {
 		"twice":         {log + trial, "line 3: trial 1 stands there twice"},
 		"score":         {strings.Replace(log, `"score":`, `"score":1`, 1), "line 2: trial 1 has a score that cannot be"},
 		"options":       {strings.Replace(log, `"dim":`, `"dim":-`, 1), "line 2: trial 1: -dim is -"},
+		"huge rows":     {strings.Replace(log, `"dim":`, `"dim":9`, 1), "line 2: trial 1 has options that a search does not choose"},
+		"many rows":     {strings.Replace(log, `"bucket":`, `"bucket":99`, 1), "line 2: trial 1 has options that a search does not choose"},
 		"huge":          {strings.Replace(log, `"elapsed":`, `"elapsed":1e300,"x":`, 1), "line 2: trial 1 has a time that cannot be"},
 	} {
 		opt.Log = filepath.Join(dir, name)
