@@ -47,6 +47,12 @@
 // character n-grams with Args.Maxn, from text without labels. NearestNeighbours and Analogies ask
 // them; EvaluateAnalogies and EvaluateSimilarity measure them.
 //
+// # Why, and how sure
+//
+// Explain tells exactly what each word and n-gram added to a label's score. Calibrate fits, on text
+// that was held out, a temperature and thresholds that make probabilities say how often the
+// model is right; WithCalibration applies them.
+//
 // # Small models
 //
 // Quantize compresses a classifier.
