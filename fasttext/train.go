@@ -193,6 +193,10 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 	if opt.OnVocabulary != nil {
 		opt.OnVocabulary(txt.tokens, d.words, d.labels())
 	}
+	if opt.Bucket == AutoBucket {
+		opt.Bucket = autoBucket(d, txt, all, ids, meanings, threads)
+		d.bucket = opt.Bucket
+	}
 	switch {
 	case d.words == 0:
 		return nil, ErrEmpty

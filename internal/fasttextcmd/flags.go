@@ -95,6 +95,8 @@ func (f *trainFlags) parse(words []string) error {
 		}
 		var err error
 		switch {
+		case name == "-bucket" && value == "auto": // not the original's
+			f.Bucket = fasttext.AutoBucket
 		case ints[name] != nil:
 			*ints[name], err = parseInt(value)
 		case floats[name] != nil:

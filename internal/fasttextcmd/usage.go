@@ -88,7 +88,7 @@ Optional, for the dictionary:
   -minCount           least number of times a word occurs [%d]
   -minCountLabel      least number of times a label occurs [%d]
   -wordNgrams         longest word n-gram [%d]
-  -bucket             number of rows that n-grams share [%d]
+  -bucket             number of rows that n-grams share, or auto for what the text needs [%d]
   -minn               shortest character n-gram [%d]
   -maxn               longest character n-gram, 0 for none [%d]
   -t                  sampling threshold [%g]
