@@ -101,6 +101,13 @@ func Train(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
 	if opt.Args, err = (predecessor{opt.Continue}).adopt(opt.Args); err != nil {
 		return nil, err
 	}
+	if before := opt.Continue; before != nil {
+		held := before.borrow()
+		if held == nil {
+			return nil, ErrClosed
+		}
+		defer before.giveBack(held)
+	}
 	if !opt.hashesNgrams() {
 		opt.Bucket = 0
 	}
