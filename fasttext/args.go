@@ -84,7 +84,7 @@ type Args struct {
 	WordNgrams        int       // longest word n-gram
 	Loss              Loss      //
 	Model             ModelKind //
-	Bucket            int       // rows shared by all n-grams, by hash
+	Bucket            int       // rows shared by all n-grams, by hash; or AutoBucket
 	Minn, Maxn        int       // shortest and longest character n-gram; Maxn 0 is none
 	Thread            int       // workers; 1 makes training reproducible
 	T                 float64   // sampling threshold, word vectors only
@@ -131,6 +131,10 @@ const (
 // Validate reports the first option that is out of its range, by the option's
 // name and the range.
 func (a Args) Validate() error {
+	buckets := a.Bucket
+	if buckets == AutoBucket {
+		buckets = 0
+	}
 	for _, o := range []struct {
 		name     string
 		value    int
@@ -141,7 +145,7 @@ func (a Args) Validate() error {
 		{"minCount", a.MinCount, 0, math.MaxInt32},
 		{"minCountLabel", a.MinCountLabel, 0, math.MaxInt32},
 		{"wordNgrams", a.WordNgrams, 0, longestNgram},
-		{"bucket", a.Bucket, 0, math.MaxInt32},
+		{"bucket", buckets, 0, math.MaxInt32},
 		{"minn", a.Minn, 0, longestNgram},
 		{"maxn", a.Maxn, 0, longestNgram},
 		{"neg", a.Neg, 0, 10000},
@@ -173,6 +177,8 @@ func (a Args) Validate() error {
 		return fmt.Errorf("-loss is %v: batch_skipgram shares negatives, so it needs ns", a.Loss)
 	case a.Model != Supervised && !(a.T > 0):
 		return fmt.Errorf("-t is %v: want a number above 0; with 1, no frequent words are left out", a.T)
+	case a.Bucket == AutoBucket && a.Model != Supervised:
+		return fmt.Errorf("-bucket is auto: that is for classifiers, give a number for word vectors")
 	case a.hashesNgrams() && a.Bucket == 0:
 		return fmt.Errorf("-bucket is 0: word or character n-grams need at least 1")
 	}

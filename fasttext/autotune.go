@@ -27,6 +27,8 @@ type AutotuneOptions struct {
 	Trials   int           // how many models to try; 0 is as many as Duration has room for
 	// ModelSize bounds the size of the model's file in bytes, by way of dim and bucket. 0 is no bound.
 	ModelSize int64
+	// LargestDim bounds dim; 0 is 300.
+	LargestDim int
 
 	// Log is a file that gets a line of JSON for every trial that ends. If it exists,
 	// it must be of a search with the same texts and options, which is then continued.
@@ -96,7 +98,7 @@ func Autotune(ctx context.Context, train, validation io.Reader, opt AutotuneOpti
 	if s.held, err = readText(ctx, validation, opt.Thread, nil); err != nil {
 		return nil, fmt.Errorf("validation: %w", err)
 	}
-	if err := s.survey(); err != nil {
+	if err := s.survey(ctx); err != nil {
 		return nil, err
 	}
 	if opt.Log != "" {
@@ -130,11 +132,16 @@ func (o *AutotuneOptions) check() error {
 		return fmt.Errorf("%d trials: want at least 1", o.Trials)
 	case o.Duration == 0 && o.Trials == 0:
 		return errors.New("autotune has no end: give a duration or a number of trials")
+	case o.LargestDim < 0:
+		return fmt.Errorf("the largest dim is %d: want at least 1", o.LargestDim)
 	case o.ModelSize < 0:
 		return fmt.Errorf("the model size is %d bytes: want a positive number", o.ModelSize)
 	}
 	if o.Predictions == 0 {
 		o.Predictions = 1
+	}
+	if o.LargestDim == 0 {
+		o.LargestDim = largestDim
 	}
 	a := o.Args
 	if a.Bucket == 0 && !slices.Contains(o.Fixed, "bucket") {
@@ -168,11 +175,11 @@ func (s *search) elapsed() time.Duration { return s.before + time.Since(s.start)
 
 // survey prepares a training to see that the texts are what they should be, and how much
 // there is in them.
-func (s *search) survey() error {
+func (s *search) survey(ctx context.Context) error {
 	a := s.opt.Args
 	a.Dim, a.WordNgrams, a.Minn, a.Maxn, a.Bucket, a.Thread = 1, 1, 0, 0, 0, s.opt.Thread
 	a.PretrainedVectors = ""
-	t, err := prepareText(s.train.again(), s.held.again(), TrainOptions{Args: a})
+	t, err := prepareText(ctx, s.train.again(), s.held.again(), TrainOptions{Args: a})
 	if err != nil {
 		return err
 	}
@@ -344,7 +351,7 @@ func (s *search) trial(ctx context.Context, n int, args Args, seen []*Trial) err
 		}
 		return Continue, nil
 	}
-	t, err := prepareText(s.train.again(), s.held.again(), opt)
+	t, err := prepareText(ctx, s.train.again(), s.held.again(), opt)
 	if err != nil {
 		return err
 	}
@@ -389,7 +396,8 @@ func (s *search) finish(ctx context.Context) (*Autotuned, error) {
 	if found.Model == nil {
 		opt := TrainOptions{Args: found.Args}
 		opt.Thread = 1
-		t, err := prepareText(s.train, nil, opt)
+		// With the held-out text beside it, as before: rows are laid out by both.
+		t, err := prepareText(ctx, s.train.again(), s.held.again(), opt)
 		if err != nil {
 			return nil, err
 		}

@@ -20,6 +20,7 @@ type logHead struct {
 	Metric      string   `json:"metric"`
 	Predictions int      `json:"predictions"`
 	ModelSize   int64    `json:"modelSize"`
+	LargestDim  int      `json:"largestDim"`
 	Trials      bool     `json:"reproducible"` // trials are limited by their number
 	Threads     int      `json:"threads"`
 	Args        Args     `json:"args"`
@@ -39,7 +40,7 @@ const (
 func (s *search) openLog() error {
 	a := s.opt.Args
 	a.Thread, a.Verbose = 0, 0
-	head, err := json.Marshal(logHead{logVersion, s.opt.Metric.String(), s.opt.Predictions, s.opt.ModelSize,
+	head, err := json.Marshal(logHead{logVersion, s.opt.Metric.String(), s.opt.Predictions, s.opt.ModelSize, s.opt.LargestDim,
 		s.opt.Trials > 0, s.opt.Thread, a, slices.Compact(slices.Sorted(slices.Values(s.opt.Fixed))),
 		s.train.fingerprint(), s.held.fingerprint()})
 	if err != nil {
@@ -115,6 +116,12 @@ func (s *search) accept(t *Trial) error {
 	}
 	if err := t.args(s.opt.Args).Validate(); err != nil {
 		return fmt.Errorf("trial %d: %w", t.Number, err)
+	}
+	// The best one may be trained again, so a crafted line must not ask for more than a search would.
+	from := s.opt.Args
+	if t.Dim > max(s.opt.LargestDim, from.Dim) || t.Bucket > max(largestBucket, from.Bucket) || t.Epoch > max(mostEpochs, from.Epoch) ||
+		t.WordNgrams > max(longestWords, from.WordNgrams) || t.Maxn > max(longestCharacters, from.Maxn) {
+		return fmt.Errorf("trial %d has options that a search does not choose", t.Number)
 	}
 	s.done[t.Number] = t
 	s.before = max(s.before, time.Duration(t.Elapsed*float64(time.Second)))

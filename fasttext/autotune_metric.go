@@ -2,7 +2,9 @@ package fasttext
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -141,12 +143,48 @@ func (t *tally) value() float64 {
 	return best
 }
 
+func newTally(metric Metric, m *Model) *tally {
+	t := &tally{metric: metric, label: -1}
+	if metric.label != "" {
+		t.label = int32(slices.Index(m.labels, metric.label))
+	}
+	return t
+}
+
+// Measure returns a metric of the model over labelled text, with k predictions for each
+// line; k below 1 is all. Lines are those of Test. It is 0 where it is undefined.
+func (m *Model) Measure(ctx context.Context, r io.Reader, metric Metric, k int) (float64, error) {
+	if !m.Supervised() {
+		return 0, ErrNotSupervised
+	}
+	if metric.label != "" && !slices.Contains(m.labels, metric.label) {
+		return 0, fmt.Errorf("metric %v: the model has no label %s", metric, metric.label)
+	}
+	total := newTally(metric, m)
+	err := forBlocks(ctx, r, func(b block) (*tally, error) {
+		s := m.pool.Get().(*scratch)
+		defer m.pool.Put(s)
+		part := newTally(metric, m)
+		for text := b.text; len(text) > 0; {
+			text = s.line.next(m.dict, text)
+			if len(s.line.labels) > 0 && len(s.line.rows) > 0 {
+				part.add(s.line.labels, m.rank(s, k, 0))
+			}
+		}
+		return part, nil
+	}, func(part *tally) error {
+		total.gold += part.gold
+		total.predicted += part.predicted
+		total.correct += part.correct
+		total.outcomes = append(total.outcomes, part.outcomes...)
+		return nil
+	})
+	return total.value(), err
+}
+
 // measure returns the metric over the held-out examples, with k predictions for each.
 func (t *trainer) measure(metric Metric, k int) float64 {
-	count := tally{metric: metric, label: -1}
-	if metric.label != "" {
-		count.label = int32(slices.Index(t.model.labels, metric.label))
-	}
+	count := newTally(metric, t.model)
 	s := t.model.pool.Get().(*scratch)
 	defer t.model.pool.Put(s)
 	for i := range t.held {

@@ -9,6 +9,11 @@ import (
 const (
 	largestBucket  = 2_000_000
 	smallestBucket = 10_000
+	largestDim     = 300
+	mostEpochs     = 100
+	longestWords   = 5 // n-grams of words
+
+	longestCharacters = 6 // n-grams of characters
 )
 
 // characterNgrams are the ranges that are tried; the first one is none.
@@ -37,23 +42,29 @@ func (s *search) propose(n int, seen []*Trial) (Args, bool) {
 	for range 4 {
 		r.uint64() // neighbouring streams start alike
 	}
-	var t *Trial
-	switch {
-	case n <= len(openings):
-		t = &openings[n-1]
-	case len(seen) == 0:
-		t = s.change(&openings[r.intn(len(openings))], 1, r)
-	default:
-		// The three best are built on, the best one most often.
-		t = s.change(seen[min(r.intn(3)*r.intn(3), len(seen)-1)], s.heat(n), r)
+	const attempts = 6
+	for attempt := range attempts {
+		var t *Trial
+		switch {
+		case attempt == 0 && n <= len(openings):
+			t = &openings[n-1]
+		case len(seen) > 0:
+			// The three best are built on, the best one most often.
+			t = s.change(seen[min(r.intn(3)*r.intn(3), len(seen)-1)], s.heat(n), r)
+		case attempt > 0: // what was to come first takes too long: something cheap
+			t = s.change(&openings[0], 1, r)
+		default:
+			t = s.change(&openings[r.intn(len(openings))], 1, r)
+		}
+		a := s.hold(t)
+		s.fitText(&a)
+		s.fitSize(&a)
+		wanted := a.Epoch
+		if s.fitTime(&a, seen) && (3*a.Epoch >= wanted || attempt == attempts-1) {
+			return a, true
+		}
 	}
-	a := s.hold(t)
-	s.fitText(&a)
-	s.fitSize(&a)
-	if !s.fitTime(&a, seen) {
-		return Args{}, false
-	}
-	return a, true
+	return Args{}, false
 }
 
 // heat is how far a trial goes from the one it builds on, from 1 down to 0.25.
@@ -81,13 +92,13 @@ func (s *search) change(from *Trial, heat float64, r *rng) *Trial {
 			return min(max(x*math.Exp(deviation*heat*r.normal()), least), most)
 		}
 		t.LR = scale(t.LR, 0.8, 0.01, 5)
-		t.Epoch = int(math.Round(scale(float64(t.Epoch), 0.8, 1, 100)))
-		t.Dim = int(math.Round(scale(float64(t.Dim), 0.7, 4, 300)))
+		t.Epoch = int(math.Round(scale(float64(t.Epoch), 0.8, 1, mostEpochs)))
+		t.Dim = int(math.Round(scale(float64(t.Dim), 0.7, min(4, float64(s.opt.LargestDim)), float64(s.opt.LargestDim))))
 		if t.Bucket > 0 {
 			t.Bucket = int(math.Round(scale(float64(t.Bucket), 0.7, smallestBucket, largestBucket)))
 		}
 		if r.float64() < 0.4*heat {
-			t.WordNgrams = min(max(t.WordNgrams+1-2*r.intn(2), 1), 5)
+			t.WordNgrams = min(max(t.WordNgrams+1-2*r.intn(2), 1), longestWords)
 			changed = true
 		}
 		if r.float64() < 0.4*heat {
@@ -102,6 +113,7 @@ func (s *search) change(from *Trial, heat float64, r *rng) *Trial {
 // hold returns the options of t, but those that are fixed.
 func (s *search) hold(t *Trial) Args {
 	a := t.args(s.opt.Args)
+	a.Dim = min(a.Dim, s.opt.LargestDim)
 	for _, name := range s.opt.Fixed {
 		switch from := s.opt.Args; name {
 		case "lr":
@@ -180,7 +192,7 @@ func (s *search) fitSize(a *Args) {
 func (s *search) work(a Args) float64 {
 	rows := float64(max(a.WordNgrams, 1))
 	if a.Maxn > 0 {
-		rows += 5 * float64(a.Maxn-max(a.Minn, 1)+1)
+		rows += 3 * float64(a.Maxn-max(a.Minn, 1)+1)
 	}
 	const row = 24 // what finding a row costs besides its values
 	return float64(s.train.tokens)*rows*float64(a.Dim+row) + float64(s.examples)*float64(s.labels*a.Dim)
@@ -189,10 +201,11 @@ func (s *search) work(a Args) float64 {
 // fitTime makes the epochs fewer if the trial would take too much of the time. It reports false
 // if there is not even time for one.
 func (s *search) fitTime(a *Args, seen []*Trial) bool {
-	if s.opt.Duration == 0 || len(seen) == 0 {
+	if s.opt.Duration == 0 {
 		return true
 	}
-	var work, seconds float64
+	// Before anything is known, a slow machine.
+	work, seconds := 1e6, 1e6/5e8
 	for _, t := range seen {
 		work += s.work(t.args(s.opt.Args)) * float64(t.Epoch) * max(float64(len(t.Curve))/4, 0.25)
 		seconds += t.Seconds
@@ -201,11 +214,14 @@ func (s *search) fitTime(a *Args, seen []*Trial) bool {
 	// A third of all the time, at most: no single choice is worth more.
 	most := min(0.9*left, s.opt.Duration.Seconds()/3)
 	epochs := most / (s.work(*a) * seconds / work)
-	if epochs >= float64(a.Epoch) {
+	switch {
+	case epochs >= float64(a.Epoch):
 		return true
+	case len(seen) == 0 && epochs < 1 && left > 0 || s.fixed("epoch"):
+		return len(seen) == 0 // there must be one result
 	}
 	a.Epoch = int(epochs)
-	return a.Epoch > 0 && !s.fixed("epoch")
+	return a.Epoch > 0
 }
 
 // normal returns a number from the standard normal distribution (Box and Muller, 1958).

@@ -2,6 +2,7 @@ package fasttext
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,8 +10,12 @@ import (
 	"sync"
 )
 
-// blockSize is how much text is read at once, if the reader has it.
-const blockSize = 1 << 20
+// How much text is read at once, if the reader has it: for training, and for forBlocks, whose
+// first result is to come soon and whose last one must not be waited for alone.
+const (
+	blockSize      = 1 << 20
+	smallBlockSize = 1 << 18
+)
 
 // A block is a part of a text that ends with a line, or with the text.
 type block struct {
@@ -22,6 +27,7 @@ type block struct {
 // as far as memory does.
 type blockReader struct {
 	r     io.Reader
+	size  int    // of a read; 0 for blockSize
 	rest  []byte // read, but not a whole line yet
 	start int64
 	err   error
@@ -31,8 +37,9 @@ type blockReader struct {
 func (b *blockReader) next() (block, error) {
 	buf, scanned, idle := b.rest, 0, 0
 	b.rest = nil
-	if cap(buf) < blockSize {
-		buf = append(make([]byte, 0, blockSize), buf...)
+	size := cmp.Or(b.size, blockSize)
+	if cap(buf) < size {
+		buf = append(make([]byte, 0, size), buf...)
 	}
 	for b.err == nil {
 		if len(buf) == cap(buf) {
@@ -53,7 +60,7 @@ func (b *blockReader) next() (block, error) {
 		}
 		cut += scanned + 1
 		if b.err == nil {
-			b.rest = append(make([]byte, 0, max(blockSize, len(buf)-cut)), buf[cut:]...)
+			b.rest = append(make([]byte, 0, max(size, len(buf)-cut)), buf[cut:]...)
 			buf = buf[:cut]
 		}
 		break
@@ -84,7 +91,7 @@ func forBlocks[R any](ctx context.Context, r io.Reader, work func(block) (R, err
 	var readers sync.WaitGroup
 	readers.Go(func() {
 		defer close(queue)
-		br := blockReader{r: r}
+		br := blockReader{r: r, size: smallBlockSize}
 		for {
 			b, err := br.next()
 			if err != nil {

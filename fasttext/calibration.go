@@ -34,7 +34,7 @@ type Calibration struct {
 	ErrorBefore float64 `json:"expected_calibration_error_before"`
 	ErrorAfter  float64 `json:"expected_calibration_error_after"`
 	// Thresholds are, for losses that judge each label by itself, the probability
-	// from which on a label is to be given, for the highest F1. DefaultThreshold is that of
+	// from which on a label is to be given, for a high F1. DefaultThreshold is that of
 	// the labels not named, which too few examples have; 0 if there are no thresholds.
 	Thresholds       map[string]float32 `json:"thresholds,omitempty"`
 	DefaultThreshold float32            `json:"default_threshold,omitempty"`

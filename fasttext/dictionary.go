@@ -59,6 +59,13 @@ func (d *dictionary) add(token []byte, hash uint32, count int64) {
 	d.counts = append(d.counts, count)
 }
 
+// grow makes room for so many more tokens.
+func (d *dictionary) grow(tokens int) {
+	d.ends = slices.Grow(d.ends, tokens)
+	d.hashes = slices.Grow(d.hashes, tokens)
+	d.counts = slices.Grow(d.counts, tokens)
+}
+
 // index builds the table that find uses. Of equal tokens the last one wins.
 func (d *dictionary) index() {
 	n := 16

@@ -18,6 +18,11 @@
 //		fmt.Println(p.Label, p.Prob)
 //	}
 //
+// TrainRows learns from examples that the program has instead of a text. TrainOptions can go
+// on from a model (Continue), weigh labels (LabelWeights, BalanceLabels) and watch, stop and
+// choose epochs (OnEpoch). Autotune looks for the options itself, by what they do on
+// a held-out text; docs/autotune.md says how.
+//
 // # Guarantees
 //
 // A Model is read-only once training has ended: every method may be called from
@@ -32,11 +37,23 @@
 //
 // Training with one thread and one seed gives the same file each time. With more
 // threads, workers update the shared matrices without locks (Recht et al.,
-// "Hogwild!", 2011), and results differ in the last digits from run to run.
+// "Hogwild!", 2011), and results differ in the last digits from run to run, unless
+// TrainOptions.Deterministic is set. No model has a weight that is not a number: training
+// that diverges ends with ErrDiverged.
 //
 // # Word vectors
 //
 // With Args.Model CBOW, Skipgram or BatchSkipgram, Train learns vectors of words, and of their
 // character n-grams with Args.Maxn, from text without labels. NearestNeighbours and Analogies ask
 // them; EvaluateAnalogies and EvaluateSimilarity measure them.
+//
+// # Why, and how sure
+//
+// Explain tells exactly what each word and n-gram added to a label's score. Calibrate fits, on text
+// that was held out, a temperature and thresholds that make probabilities say how often the
+// model is right; WithCalibration applies them.
+//
+// # Small models
+//
+// Quantize compresses a classifier.
 package fasttext

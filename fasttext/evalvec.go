@@ -89,7 +89,7 @@ func (m *Model) EvaluateAnalogies(ctx context.Context, r io.Reader, vocabulary i
 	}
 	units := m.units()
 	right := make([]bool, len(questions))
-	inParallel(maxWorkers(), len(questions), kernel.FanSize, func(from, to int) {
+	inParallel(context.Background(), maxWorkers(), len(questions), kernel.FanSize, func(from, to int) {
 		if ctx.Err() == nil {
 			units.answer(right[from:to], questions[from:to], vocabulary)
 		}

@@ -195,6 +195,9 @@ func (m *exampleMaker) makeAll(ctx context.Context, blocks []textBlock, workers 
 	return slices.Concat(parts...)
 }
 
+// ngrams returns what stands after the words to expand.
+func (e *example) ngrams() []int32 { return e.data[e.labels+e.words:] }
+
 // appendRows appends the input rows of an example.
 func (e *example) appendRows(dst []int32, subwords [][]int32) []int32 {
 	rest := e.data[e.labels:]

@@ -140,6 +140,9 @@ func (d *decoder) dictionary(a Args) *dictionary {
 		return dict
 	}
 	dict.words = int(words)
+	if d.left >= 0 { // the file is long enough for them
+		dict.grow(int(size))
+	}
 	for i := int64(0); i < size && d.err == nil; i++ {
 		start := len(dict.text)
 		dict.text = d.appendToken(dict.text)

@@ -1,6 +1,10 @@
 package fasttext
 
-import "math"
+import (
+	"math"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
+)
 
 // An objective is a loss over the output rows.
 type objective interface {
@@ -112,15 +116,14 @@ func (softmaxLoss) predict(s *scratch, out matrix, threshold float32) {
 
 func (softmaxLoss) step(w *worker, out *dense, labels []int32, target int, lr float32) float32 {
 	out.dots(w.scores, w.hidden)
-	if !softmax(w.scores) {
+	sum := kernel.Exps(w.scores)
+	if !(sum >= 1 && sum <= math.MaxFloat32) {
 		w.diverged = true
 		return 0
 	}
 	label := labels[target]
-	p := w.scores[label]
-	for i, q := range w.scores {
-		w.scores[i] = -lr * q
-	}
+	p := w.scores[label] / sum
+	kernel.Scale(w.scores, -lr/sum)
 	w.scores[label] = lr * (1 - p)
 	out.steps(w.scores, w.hidden, w.grad)
 	return -tableLog(p)
@@ -144,35 +147,47 @@ func (oneVsAllLoss) predict(s *scratch, out matrix, threshold float32) {
 // step goes towards all the labels, whichever the target is.
 func (oneVsAllLoss) step(w *worker, out *dense, labels []int32, _ int, lr float32) float32 {
 	out.dots(w.scores, w.hidden)
+	kernel.Sigmoids(w.scores)
+	// Of each question, the chance of the wrong answer. A label may be named twice.
 	for _, l := range labels {
-		w.wanted[l] = true
-	}
-	var loss float32
-	for i, x := range w.scores {
-		if x != x {
-			w.diverged = true
-		}
-		p := sigmoid(x)
-		if w.wanted[i] {
-			loss -= tableLog(p)
-			w.scores[i] = lr * (1 - p)
-		} else {
-			loss -= tableLog(1 - p)
-			w.scores[i] = -lr * p
+		if !w.wanted[l] {
+			w.wanted[l], w.scores[l] = true, 1-w.scores[l]
 		}
 	}
+	loss := negativeLog(w.scores)
+	if loss != loss {
+		w.diverged = true
+		return 0
+	}
+	kernel.Scale(w.scores, -lr)
 	for _, l := range labels {
-		w.wanted[l] = false
+		if w.wanted[l] {
+			w.wanted[l], w.scores[l] = false, -w.scores[l]
+		}
 	}
-	if !w.diverged {
-		out.steps(w.scores, w.hidden, w.grad)
-	}
+	out.steps(w.scores, w.hidden, w.grad)
 	return loss
+}
+
+// negativeLog returns the sum of -log(1-p) over all p, each p counting as no more than 1-1e-5.
+// It is for reporting, and takes one logarithm for several of them.
+func negativeLog(ps []float32) float32 {
+	var sum float64
+	for len(ps) > 0 {
+		n := min(len(ps), 32)
+		product := 1.0
+		for _, p := range ps[:n] {
+			product *= float64(max(1-p, 1e-5))
+		}
+		sum -= math.Log(product)
+		ps = ps[n:]
+	}
+	return float32(sum)
 }
 
 // logistic makes one step of a yes-or-no question that one output row answers.
 func logistic(w *worker, out *dense, row int32, yes bool, lr float32) float32 {
-	r := out.row(int(row))
+	r := out.data[int(row)*out.stride:][:len(w.hidden)]
 	x := dot(w.hidden, r)
 	if x != x {
 		w.diverged = true

@@ -33,19 +33,8 @@ type dense struct {
 // straddles more cache lines (16 values) than it must: training is bound by how many of
 // them it touches.
 func newDense(rows, cols int, used rowSet) (*dense, error) {
-	stride := cols
-	switch {
-	case cols > 32:
-		stride = (cols + 3) &^ 3
-	case cols > 8:
-		stride = (cols + 15) &^ 15
-	case cols > 4:
-		stride = 8
-	case cols == 3:
-		stride = 4
-	}
-	m := &dense{rows: rows, cols: cols, stride: stride, used: used}
-	if err := m.allocate(rows * stride); err != nil {
+	m := &dense{rows: rows, cols: cols, stride: strideOf(cols), used: used}
+	if err := m.allocate(rows * m.stride); err != nil {
 		return nil, fmt.Errorf("a matrix of %d rows of %d values: %w; lower -bucket or -dim", rows, cols, err)
 	}
 	// Rows are scattered by hash. If they are so few that most small pages stay
@@ -54,6 +43,25 @@ func newDense(rows, cols int, used rowSet) (*dense, error) {
 		adviseHugePages(m.data)
 	}
 	return m, nil
+}
+
+// newHeapDense is newDense in the collector's memory, for matrices no larger than one that is
+// in memory already.
+func newHeapDense(rows, cols int) *dense {
+	stride := strideOf(cols)
+	return &dense{rows: rows, cols: cols, stride: stride, data: make([]float32, rows*stride)}
+}
+
+func strideOf(cols int) int {
+	switch {
+	case cols > 8:
+		return (cols + 15) &^ 15
+	case cols > 4:
+		return 8
+	case cols == 3:
+		return 4
+	}
+	return cols
 }
 
 func (m *dense) size() (rows, cols int) { return m.rows, m.cols }

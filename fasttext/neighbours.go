@@ -1,6 +1,7 @@
 package fasttext
 
 import (
+	"context"
 	"errors"
 	"math"
 	"slices"
@@ -16,7 +17,7 @@ type Neighbour struct {
 }
 
 // ErrNeighbours means that less than one neighbour was asked for.
-var ErrNeighbours = errors.New("k needs to be 1 or higher!")
+var ErrNeighbours = errors.New("no neighbours were asked for: k must be at least 1")
 
 // NearestNeighbours appends the k words of the vocabulary whose vectors point most nearly where that
 // of word does, nearest first, without word itself. Word may be unknown, if the model
@@ -90,7 +91,7 @@ func (m *Model) units() *unitVectors {
 	}
 	u := &unitVectors{words: m.dict.words, dim: m.args.Dim, stride: (m.args.Dim + 15) &^ 15}
 	u.data = make([]float32, u.words*u.stride)
-	inParallel(maxWorkers(), u.words, 1024, func(from, to int) {
+	inParallel(context.Background(), maxWorkers(), u.words, 1024, func(from, to int) {
 		s := m.pool.Get().(*scratch)
 		defer m.pool.Put(s)
 		for i := from; i < to; i++ {
@@ -109,7 +110,7 @@ func (u *unitVectors) row(i int) []float32 { return u.data[i*u.stride:][:u.dim] 
 // similarities returns the inner products of all words' vectors with query.
 func (u *unitVectors) similarities(query []float32) []float32 {
 	out := make([]float32, u.words)
-	inParallel(maxWorkers(), u.words, 1<<13, func(from, to int) {
+	inParallel(context.Background(), maxWorkers(), u.words, 1<<13, func(from, to int) {
 		u.scan(from, to, query, u.dim, 1, func(word int, scores []float32) { out[word] = scores[0] })
 	})
 	return out

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,9 @@ import (
 // processes share. Only the dictionary is read. Where the system or the processor has
 // no means for that, Open is LoadFile.
 //
-// Whoever opens a model closes it. Its methods may be called at any time; after Close,
-// they find nothing: no predictions, vectors of zeros, ErrClosed.
+// Close lets go of the file; a model that nothing refers to any more is closed by itself, sooner
+// or later. Methods may be called at any time; after Close, they find nothing: no
+// predictions, vectors of zeros, ErrClosed.
 //
 // Files must be replaced whole, by renaming a new one over the old one, as SaveFile does: an
 // open model goes on with the old one, even if it is deleted. Writing to the file in place shows
@@ -45,6 +47,7 @@ func Open(path string) (*Model, error) {
 		return nil, fmt.Errorf("%s: %w", path, errors.Join(err, unmap(file)))
 	}
 	m.mapped = &mapping{file: file}
+	m.mapped.forgotten = runtime.AddCleanup(m.mapped, func(file []byte) { _ = unmap(file) }, file)
 	return m, nil
 }
 
@@ -70,6 +73,8 @@ type mapping struct {
 	users   atomic.Int64 // below 0 from close on
 	closing sync.Once
 	letGo   sync.Once
+
+	forgotten runtime.Cleanup // unmaps when nothing refers to the mapping
 }
 
 // closed is what close adds to the users.
@@ -85,7 +90,10 @@ func (m *mapping) close() (err error) {
 }
 
 func (m *mapping) unmap() (err error) {
-	m.letGo.Do(func() { err = unmap(m.file) })
+	m.letGo.Do(func() {
+		m.forgotten.Stop()
+		err = unmap(m.file)
+	})
 	return err
 }
 

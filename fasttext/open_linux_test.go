@@ -5,20 +5,24 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/heliograph/heliograph/fasttext"
 )
 
-// sparseModel writes a classifier whose input matrix is one hole, 800 MB long.
-func sparseModel(tb testing.TB, words int) string {
-	const dim, bucket, labels = 100, 2_000_000, 14
+// sparseModel writes a classifier of word bigrams whose input matrix is one hole, with
+// dim 100 of 800 MB.
+func sparseModel(tb testing.TB, words, dim int) string {
+	const bucket, labels = 2_000_000, 14
 	var b bytes.Buffer
 	number := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
-	for _, v := range []int32{793712314, 12, dim, 5, 5, 1, 5, 2, 3, 3, bucket, 0, 0, 100} {
+	for _, v := range []int32{793712314, 12, int32(dim), 5, 5, 1, 5, 2, 3, 3, bucket, 0, 0, 100} {
 		number(v)
 	}
 	number(math.Float64bits(1e-4))
@@ -46,7 +50,7 @@ func sparseModel(tb testing.TB, words int) string {
 		tb.Fatal(err)
 	}
 	defer f.Close()
-	end := int64(b.Len()) + int64(words+bucket)*dim*4
+	end := int64(b.Len()) + int64(words+bucket)*int64(dim)*4
 	if _, err := f.Write(b.Bytes()); err != nil {
 		tb.Fatal(err)
 	}
@@ -77,7 +81,7 @@ func resident(tb testing.TB) int64 {
 // An 800 MB model answers at once, with memory for what the answer needs. It is not
 // parallel to others, whose memory would count.
 func TestOpenLargeModel(t *testing.T) {
-	path := sparseModel(t, 50_000)
+	path := sparseModel(t, 50_000, 100)
 	fastest := time.Hour
 	for range 5 {
 		before, start := resident(t), time.Now()
@@ -103,10 +107,54 @@ func TestOpenLargeModel(t *testing.T) {
 	}
 }
 
+// A model that is forgotten lets go of its file; one that only its calibrated form refers
+// to does not.
+func TestForgottenModel(t *testing.T) {
+	mapped := func(path string) bool {
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Contains(maps, []byte(path))
+	}
+	m, path := mustOpenUntilForgotten(t)
+	c, err := m.Calibrate(t.Context(), pairs([][]string{{"my card", "__label__card"}, {"my invoice", "__label__billing"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err = m.WithCalibration(c); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		runtime.GC()
+		if len(m.Predict(nil, "my card", 1, 0)) != 1 || !mapped(path) {
+			t.Fatal("let go of while in use")
+		}
+	}
+	m = nil
+	for deadline := time.Now().Add(30 * time.Second); mapped(path); time.Sleep(time.Millisecond) {
+		if runtime.GC(); time.Now().After(deadline) {
+			t.Fatal("forgotten, and still mapped")
+		}
+	}
+}
+
+func mustOpenUntilForgotten(t *testing.T) (*fasttext.Model, string) {
+	path := filepath.Join(t.TempDir(), "forgotten.bin")
+	if err := os.WriteFile(path, mustRead(t, modelPath("softmax")), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	m, err := fasttext.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, path
+}
+
 func BenchmarkOpen(b *testing.B) {
 	for _, words := range []int{20_000, 1_000_000} {
 		b.Run(fmt.Sprint(words), func(b *testing.B) {
-			path := sparseModel(b, words)
+			path := sparseModel(b, words, 100)
 			for b.Loop() {
 				m, err := fasttext.Open(path)
 				if err != nil {
@@ -116,5 +164,36 @@ func BenchmarkOpen(b *testing.B) {
 				m.Close()
 			}
 		})
+	}
+}
+
+// BenchmarkPredict labels texts of 50 words.
+func BenchmarkPredict(b *testing.B) {
+	const words = 20_000
+	var texts []string
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 1000 {
+		var text strings.Builder
+		for range 50 {
+			fmt.Fprintf(&text, "word%d ", int(words*math.Pow(r.Float64(), 3))) // a few are frequent
+		}
+		texts = append(texts, text.String())
+	}
+	for _, dim := range []int{10, 100} {
+		path := sparseModel(b, words, dim)
+		for name, load := range map[string]func(string) (*fasttext.Model, error){"Open": fasttext.Open, "LoadFile": fasttext.LoadFile} {
+			b.Run(fmt.Sprintf("dim=%d/%s", dim, name), func(b *testing.B) {
+				m, err := load(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer m.Close()
+				var found []fasttext.Prediction
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					found = m.Predict(found[:0], texts[i%len(texts)], 1, 0)
+				}
+			})
+		}
 	}
 }

@@ -149,6 +149,9 @@ func TestClose(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	if _, err := fasttext.Train(context.Background(), strings.NewReader("__label__x card\n"), fasttext.TrainOptions{Args: smallArgs(), Continue: m}); !errors.Is(err, fasttext.ErrClosed) {
+		t.Errorf("Train: %v", err)
+	}
 	if v := m.WordVector(nil, "card"); len(v) != m.Args().Dim || slices.ContainsFunc(v, func(x float32) bool { return x != 0 }) {
 		t.Errorf("vector %v", v)
 	}

@@ -1,9 +1,12 @@
 package fasttext
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
-// mostPoints bounds the rows that a quantiser learns from.
-const mostPoints = centroidsPerPart * 256
+// mostPoints is how many rows a quantiser learns from, about, if there are more.
+const mostPoints = centroidsPerPart * 64
 
 // outputPart is the length of the parts of a quantised output matrix. It is the original's.
 const outputPart = 2
@@ -48,7 +51,7 @@ func (s scaledRows) read(dst []float32, i int) {
 func rowNorms(m *dense, workers int) ([]float32, bool) {
 	norms := make([]float32, m.rows)
 	bad := make([]bool, (m.rows+normPiece-1)/normPiece)
-	inParallel(workers, m.rows, normPiece, func(from, to int) {
+	inParallel(context.Background(), workers, m.rows, normPiece, func(from, to int) {
 		for i := from; i < to; i++ {
 			var sum float64
 			for _, v := range m.row(i) {
@@ -99,7 +102,7 @@ func (q *quantiser) learn(rows scaledRows, norms []float32, keepZero bool, seed,
 	}
 	books := make([]*codebook, q.parts)
 	// Parts are learned side by side; where there are fewer than workers, several share one.
-	inParallel(workers, q.parts, 1, func(part, _ int) {
+	inParallel(context.Background(), workers, q.parts, 1, func(part, _ int) {
 		k := kmeans{width: q.width(part), pinZero: keepZero && zeros, workers: (workers + q.parts - 1) / q.parts}
 		k.points = make([]float32, 0, len(sample)*k.width)
 		for i := range sample {
@@ -117,7 +120,7 @@ func (q *quantiser) code(books []*codebook, rows scaledRows, workers int) []byte
 	codes := make([]byte, rows.m.rows*q.parts)
 	zero := make([]byte, q.parts)
 	q.codeRow(books, zero, make([]float32, q.dim))
-	inParallel(workers, rows.m.rows, 1024, func(from, to int) {
+	inParallel(context.Background(), workers, rows.m.rows, 1024, func(from, to int) {
 		row := make([]float32, q.dim)
 		for i := from; i < to; i++ {
 			rows.read(row, i)
@@ -146,25 +149,20 @@ func allZero(v []float32) bool {
 	return true
 }
 
-// samplePoints draws up to mostPoints of the rows whose norm is above 0, in order, and
-// reports whether there are others.
+// samplePoints draws about mostPoints of the rows whose norm is above 0, in order, and reports
+// whether there are others. The chance of a row grows with its norm: long rows are few, and
+// decide most predictions.
 func samplePoints(norms []float32, r *rng) (sample []int32, zeros bool) {
-	n := 0
+	n, sum := 0, 0.0
 	for _, v := range norms {
 		if v > 0 {
 			n++
+			sum += float64(v)
 		}
 	}
-	want := min(n, mostPoints)
-	sample = make([]int32, 0, want)
-	left := n
 	for i, v := range norms {
-		if v > 0 {
-			// Knuth's algorithm S: each remaining row with the chance that is left.
-			if left <= want-len(sample) || r.intn(left) < want-len(sample) {
-				sample = append(sample, int32(i))
-			}
-			left--
+		if v > 0 && (n <= mostPoints || r.float64()*sum < float64(v)*mostPoints) {
+			sample = append(sample, int32(i))
 		}
 	}
 	return sample, n < len(norms)

@@ -2,6 +2,7 @@ package fasttext
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 
@@ -97,7 +98,10 @@ func (k *kmeans) start(r *rng) {
 // assign gives each point the code of its nearest centroid.
 func (k *kmeans) assign(again bool) {
 	book := newCodebook(k.centroids, k.width)
-	inParallel(k.workers, k.size(), 4096, func(from, to int) {
+	if again {
+		book.findAlone()
+	}
+	inParallel(context.Background(), k.workers, k.size(), 4096, func(from, to int) {
 		for i := from; i < to; i++ {
 			p, likely := k.point(i), -1
 			if again {
@@ -170,6 +174,11 @@ type codebook struct {
 	code   []byte
 	place  []int32 // of each code in sorted
 
+	// The square of half the distance from each centroid to its nearest neighbour, if the search
+	// will be told likely ones: within it, none is nearer (Elkan, "Using the triangle
+	// inequality to accelerate k-means", 2003).
+	alone []float32
+
 	// Of long ones, half the squared length of each, so that a row of inner products tells
 	// the nearest.
 	half []float32
@@ -203,6 +212,20 @@ func newCodebook(centroids []float32, width int) *codebook {
 	return b
 }
 
+func (b *codebook) findAlone() {
+	n := len(b.centroids) / b.width
+	b.alone = make([]float32, n)
+	for i := range b.alone {
+		b.alone[i] = math.MaxFloat32
+	}
+	for i := range n {
+		for j := range i {
+			d := distance(b.centroids[i*b.width:][:b.width], b.centroids[j*b.width:][:b.width]) / 4
+			b.alone[i], b.alone[j] = min(b.alone[i], d), min(b.alone[j], d)
+		}
+	}
+}
+
 // widestAxis returns in which of their values the centroids vary most.
 func widestAxis(centroids []float32, width int) (axis int) {
 	most := -1.0
@@ -225,6 +248,8 @@ func (b *codebook) nearest(x []float32, likely int) byte {
 	switch {
 	case len(b.centroids) == 0:
 		return 0
+	case likely >= 0 && b.alone != nil && distance(x, b.centroids[likely*b.width:][:b.width]) <= b.alone[likely]:
+		return byte(likely)
 	case b.half != nil:
 		return b.nearestByDot(x)
 	}
@@ -288,9 +313,10 @@ func (b *codebook) nearestByDot(x []float32) byte {
 	var dots [centroidsPerPart]float32
 	out := dots[:len(b.half)]
 	kernel.Dots(out, b.centroids, b.width, x)
-	best, most := 0, out[0]-b.half[0]
-	for c := 1; c < len(out); c++ {
-		if s := out[c] - b.half[c]; s > most {
+	half := b.half[:len(out)]
+	best, most := 0, out[0]-half[0]
+	for c, v := range out {
+		if s := v - half[c]; s > most {
 			best, most = c, s
 		}
 	}

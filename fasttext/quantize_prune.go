@@ -87,7 +87,7 @@ func (d *dictionary) prune(words, ngrams []int32) *dictionary {
 
 // pick returns a matrix of some of the rows.
 func (m *dense) pick(rows []int32) *dense {
-	picked := newDense(len(rows), m.cols, nil)
+	picked := newHeapDense(len(rows), m.cols)
 	for i, row := range rows {
 		copy(picked.row(i), m.row(int(row)))
 	}
@@ -96,7 +96,7 @@ func (m *dense) pick(rows []int32) *dense {
 
 // clone returns a copy in the layout that training uses.
 func (m *dense) clone() *dense {
-	c := newDense(m.rows, m.cols, nil)
+	c := newHeapDense(m.rows, m.cols)
 	for i := range m.rows {
 		copy(c.row(i), m.row(i))
 	}

@@ -143,7 +143,11 @@ func TestQuantizeKeepsFewRowsAndZeros(t *testing.T) {
 			t.Errorf("%s: %v, want %v", w, got, want)
 		}
 	}
-	if got, want := q.Predict(nil, "refund my card", 0, 0), words.Predict(nil, "refund my card", 0, 0); !slices.Equal(got, want) {
+	// Inner products are added up in another order, so the last bit may differ.
+	same := func(a, b fasttext.Prediction) bool {
+		return a.Label == b.Label && math.Abs(float64(a.Prob-b.Prob)) < 1e-6
+	}
+	if got, want := q.Predict(nil, "refund my card", 0, 0), words.Predict(nil, "refund my card", 0, 0); !slices.EqualFunc(got, want, same) {
 		t.Errorf("predictions %v, want %v", got, want)
 	}
 

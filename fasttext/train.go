@@ -57,6 +57,14 @@ type TrainOptions struct {
 	// 10 times. LabelWeights multiply that.
 	BalanceLabels bool
 
+	// Deterministic makes the same text, options and seed give the same model with any
+	// number of threads, on processors of one kind. It uses no more than 4 of them, for
+	// batches of up to 32 examples that wait for each other, which makes it slower than
+	// training without: with two, not faster than one thread alone, whose models
+	// are reproducible anyway. It copies the output matrix between batches, so it is slowest with
+	// many labels and HierarchicalSoftmax or NegativeSampling.
+	Deterministic bool
+
 	// OnRead is called while the text is read.
 	OnRead func(words int64)
 	// OnVocabulary is called after the text was read, with its tokens and how many words and
@@ -94,10 +102,20 @@ func Train(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
 	if opt.Args, err = (predecessor{opt.Continue}).adopt(opt.Args); err != nil {
 		return nil, err
 	}
+	if before := opt.Continue; before != nil {
+		held := before.borrow()
+		if held == nil {
+			return nil, ErrClosed
+		}
+		defer before.giveBack(held)
+	}
 	if !opt.hashesNgrams() {
 		opt.Bucket = 0
 	}
 	if opt.Model != Supervised {
+		if opt.Deterministic || opt.BalanceLabels || opt.LabelWeights != nil {
+			return nil, fmt.Errorf("Deterministic, BalanceLabels and LabelWeights are for supervised models, not for %v ones", opt.Model)
+		}
 		return trainVectors(ctx, r, opt)
 	}
 	t, err := prepare(ctx, r, opt)
@@ -118,8 +136,10 @@ type trainer struct {
 	in, out  *dense
 	loss     objective
 	examples []example
-	held     []example // to measure the model on; see prepareText
-	subwords [][]int32
+	held     []example   // to measure the model on; see prepareText
+	subwords [][]int32   // of each word, its rows, for held
+	classes  *classes    // of input rows, with character n-grams
+	stale    bool        // whether classes have learned since they were last spread
 	vectors  *vectorText // of word vectors, which have no examples
 	workers  []*worker
 	best     *snapshot
@@ -136,7 +156,7 @@ type trainer struct {
 
 	total int64 // tokens to learn from, over all epochs
 	start time.Time
-	tick  *time.Ticker // for progress
+	tick  *time.Ticker // when to report progress
 	epoch int
 }
 
@@ -155,7 +175,7 @@ func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, erro
 	if err != nil {
 		return nil, err
 	}
-	t, err := prepareText(txt, nil, opt)
+	t, err := prepareText(ctx, txt, nil, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +185,7 @@ func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, erro
 // prepareText makes the dictionary, the examples and the model of a text, and the
 // examples of held, unless that is nil, as the model would read them. It empties the
 // blocks of both.
-func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
+func prepareText(ctx context.Context, txt, held *text, opt TrainOptions) (*trainer, error) {
 	threads := min(opt.Thread, maxWorkers())
 	d := newDictionary(opt.Args)
 	d.tokens = txt.tokens
@@ -189,6 +209,10 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 	if opt.OnVocabulary != nil {
 		opt.OnVocabulary(txt.tokens, d.words, d.labels())
 	}
+	if opt.Bucket == AutoBucket {
+		opt.Bucket = autoBucket(d, txt, all, ids, meanings, threads)
+		d.bucket = opt.Bucket
+	}
 	switch {
 	case d.words == 0:
 		return nil, ErrEmpty
@@ -207,7 +231,7 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 		return nil, ErrNoLabels
 	}
 	if held != nil {
-		t.held = maker.makeAll(held.blocks, threads)
+		t.held = maker.makeAll(ctx, held.blocks, threads)
 	}
 	for i := range t.examples {
 		t.total += int64(t.examples[i].tokens) * int64(opt.Epoch)
@@ -220,8 +244,14 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 		return nil, err
 	}
 	t.in.fillUniform(ctx, opt.Seed, threads)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if vectors != nil {
 		vectors.copyTo(t.in, d)
+	}
+	if maker.subwords != nil {
+		t.classes = newClasses(t, maker.subwords)
 	}
 	t.model = &Model{args: opt.Args, dict: d, in: t.in, out: t.out}
 	if err := t.model.finish(true); err != nil {
@@ -232,12 +262,12 @@ func prepareText(txt, held *text, opt TrainOptions) (*trainer, error) {
 		return nil, err
 	}
 	ownOutput := threads > 1 && (opt.Loss == Softmax || opt.Loss == OneVsAll) && len(t.out.data) <= largestCopy
+	if opt.Deterministic {
+		t.workers = newLanes(t)
+		return t, nil
+	}
 	for i := range threads {
-		w, err := newWorker(t, i, ownOutput)
-		if err != nil {
-			return nil, err
-		}
-		t.workers = append(t.workers, w)
+		t.workers = append(t.workers, newWorker(t, i, ownOutput))
 	}
 	return t, nil
 }
@@ -255,8 +285,13 @@ func mergeLexicons(lexicons []*lexicon) (all *lexicon, ids [][]int32) {
 // train runs the epochs.
 func (t *trainer) train(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { t.stop.Store(true) })()
-	t.start, t.tick = time.Now(), time.NewTicker(200*time.Millisecond)
+	t.start = time.Now()
+	// One ticker for all epochs: each of them may be shorter than its period.
+	t.tick = time.NewTicker(200 * time.Millisecond)
 	defer t.tick.Stop()
+	if t.classes != nil {
+		t.classes.gather(t.in)
+	}
 	t.order = make([]int32, t.pieceCount())
 	for i := range t.order {
 		t.order[i] = int32(i)
@@ -284,6 +319,7 @@ func (t *trainer) train(ctx context.Context) error {
 			break
 		}
 	}
+	t.spread()
 	if t.best != nil {
 		t.best.restore(t)
 	}
@@ -300,8 +336,15 @@ func (t *trainer) train(ctx context.Context) error {
 // runWorkers lets all workers loose on one epoch and reports progress until they are done.
 func (t *trainer) runWorkers() {
 	t.next.Store(0)
+	t.stale = true
 	var wg sync.WaitGroup
+	if t.opt.Deterministic {
+		wg.Go(func() { t.runLanes(t.args.Thread) })
+	}
 	for i, w := range t.workers {
+		if t.opt.Deterministic {
+			break
+		}
 		if t.vectors != nil {
 			wg.Go(func() { t.runVectors(i) })
 			continue
@@ -328,6 +371,7 @@ func (t *trainer) endEpoch() (Action, error) {
 	if t.opt.OnEpoch == nil {
 		return Continue, nil
 	}
+	t.spread()
 	action, err := t.opt.OnEpoch(Epoch{t.epoch, t.args.Epoch, t.progress(), t.model})
 	t.model.unitVectors.Store(nil) // the next epoch changes what they were made from
 	if err == nil && action&KeepBest != 0 {
@@ -337,6 +381,14 @@ func (t *trainer) endEpoch() (Action, error) {
 		t.best.take(t)
 	}
 	return action, err
+}
+
+// spread brings the input matrix up to date.
+func (t *trainer) spread() {
+	if t.classes != nil && t.stale {
+		t.classes.spread(t.in)
+		t.stale = false
+	}
 }
 
 // fraction returns how much of the training is done.

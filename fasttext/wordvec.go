@@ -81,9 +81,13 @@ func prepareVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*traine
 	if d.bucket > 0 {
 		used = t.vectors.findSubwords(d, threads)
 	}
-	t.in = newDense(d.words+opt.Bucket, opt.Dim, used)
-	t.out = newDense(d.words, opt.Dim, nil)
-	t.in.fillUniform(opt.Seed, threads)
+	if t.in, err = newDense(d.words+opt.Bucket, opt.Dim, used); err != nil {
+		return nil, err
+	}
+	if t.out, err = newDense(d.words, opt.Dim, nil); err != nil {
+		return nil, err
+	}
+	t.in.fillUniform(ctx, opt.Seed, threads)
 	if pretrained != nil {
 		pretrained.copyTo(t.in, d)
 	}
@@ -114,7 +118,7 @@ func (v *vectorText) cut(txt *text, ids [][]int32, meanings []int32, workers int
 		}
 	}
 	parts := make([][]textBlock, len(txt.blocks))
-	inParallel(workers, len(parts), 1, func(from, to int) {
+	inParallel(context.Background(), workers, len(parts), 1, func(from, to int) {
 		for i := from; i < to; i++ {
 			parts[i] = cutBlock(txt.blocks[i], words[txt.blocks[i].reader])
 			txt.blocks[i] = textBlock{}
@@ -178,7 +182,7 @@ func (v *vectorText) findSubwords(d *dictionary, workers int) rowSet {
 	v.subwords = make([][]int32, d.words)
 	used := newRowSet(d.words + d.bucket)
 	var mu sync.Mutex
-	inParallel(workers, d.words, 4096, func(from, to int) {
+	inParallel(context.Background(), workers, d.words, 4096, func(from, to int) {
 		var rows []int32
 		var tmp []byte
 		for w := from; w < to; w++ {

@@ -13,25 +13,29 @@ func newVectorLearner(w *worker) vectorLearner {
 	a, v := w.t.args, &windows{worker: w, text: w.t.vectors}
 	v.stride = (a.Dim + 15) &^ 15
 	v.fan = kernel.NewFan(a.Dim)
-	v.scores = make([]float32, (2*a.WS+1)*kernel.ScoreStride)
+	v.reach = min(a.WS, longestLine)
+	v.scores = make([]float32, 2*v.reach*kernel.ScoreStride)
 	v.h = make([]float32, a.Dim)
 	v.yes = make([]bool, 1+a.Neg)
 	v.yes[0] = true
 	switch l := w.t.loss.(type) {
 	case *negativeLoss:
 		v.negatives = newDraws(l)
+		if len(l.keep) < 2 {
+			v.yes = v.yes[:1] // there is no other word to draw
+		}
 	case *huffmanLoss:
 		v.tree = l
 	}
 	switch a.Model {
 	case BatchSkipgram:
-		n := 2 * a.WS * v.stride
+		n := 2 * v.reach * v.stride
 		return &batchLearner{windows: v, x: make([]float32, n), grads: make([]float32, n)}
 	case CBOW:
 		c := &cbowLearner{windows: v, start: make([]float32, a.Dim)}
 		if v.text.subwords != nil {
-			n := 2*a.WS + 1
-			c.sums, c.changes = make([]float32, n*v.stride), make([]float32, n*v.stride)
+			n := (2*v.reach + 1) * v.stride
+			c.sums, c.changes = make([]float32, n), make([]float32, n)
 		}
 		return c
 	}
@@ -46,6 +50,7 @@ type windows struct {
 	tree      *huffmanLoss // of hierarchical softmax, else nil
 	fan       *kernel.Fan
 	stride    int // of vectors in scratch
+	reach     int // how far a window can reach to each side
 	scores    []float32
 	yes       []bool // answers of a word and its negatives
 	plans     [2]plan
@@ -79,6 +84,9 @@ func (v *windows) draw(p *plan, line []int32, i int, groups bool) {
 	}
 	kernel.PrefetchRows(v.out.data, v.out.stride, p.targets)
 }
+
+// halted reports whether the rest of the line is not wanted any more.
+func (v *windows) halted() bool { return v.diverged || v.t.stop.Load() }
 
 // rowsOf returns the input rows of a word, until the next call.
 func (v *windows) rowsOf(word int32) []int32 {

@@ -19,6 +19,9 @@ func (s *skipgramLearner) learn(line []int32) {
 	}
 	s.draw(&s.plans[0], line, 0, true)
 	for i, word := range line {
+		if s.halted() {
+			return
+		}
 		p := &s.plans[i%2]
 		if i+1 < len(line) {
 			s.draw(&s.plans[(i+1)%2], line, i+1, true)
@@ -43,7 +46,7 @@ func (s *skipgramLearner) learn(line []int32) {
 
 func (s *skipgramLearner) window(h []float32, line []int32, middle int, p *plan) {
 	targets := p.targets
-	for c := p.from; c < p.to && !s.diverged; c++ {
+	for c := p.from; c < p.to && !s.halted(); c++ {
 		if c == middle {
 			continue
 		}
@@ -71,7 +74,7 @@ func (b *batchLearner) learn(line []int32) {
 		if i+1 < len(line) {
 			b.draw(&b.plans[(i+1)%2], line, i+1, false)
 		}
-		if next := i + 1 + b.t.args.WS; next < len(line) {
+		if next := i + 1 + b.reach; next < len(line) {
 			b.prefetch(line[next])
 		}
 		n := 0
@@ -82,7 +85,7 @@ func (b *batchLearner) learn(line []int32) {
 			}
 		}
 		b.step(n, p.targets)
-		if b.diverged {
+		if b.halted() {
 			return
 		}
 		n = 0
@@ -129,7 +132,7 @@ func (b *cbowLearner) learn(line []int32) {
 	if len(line) < 2 {
 		return
 	}
-	reach, loaded := b.t.args.WS, 0
+	reach, loaded := b.reach, 0
 	b.draw(&b.plans[0], line, 0, false)
 	for i := range line {
 		p := &b.plans[i%2]
@@ -144,7 +147,7 @@ func (b *cbowLearner) learn(line []int32) {
 			clear(b.place(b.changes, loaded))
 		}
 		b.window(line, i, p)
-		if b.diverged {
+		if b.halted() {
 			return
 		}
 		if b.sums != nil && i >= reach {
@@ -157,7 +160,7 @@ func (b *cbowLearner) learn(line []int32) {
 }
 
 func (b *cbowLearner) place(ring []float32, i int) []float32 {
-	return ring[i%(2*b.t.args.WS+1)*b.stride:][:b.out.cols]
+	return ring[i%(2*b.reach+1)*b.stride:][:b.out.cols]
 }
 
 // store gives the rows of the word at place i what it has learned.

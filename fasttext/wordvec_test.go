@@ -49,7 +49,7 @@ func themes(sentences int) string {
 // and number of threads, with and without character n-grams.
 func TestWordVectorsFindThemes(t *testing.T) {
 	t.Parallel()
-	text := themes(2000)
+	text := themes(1000)
 	losses := []fasttext.Loss{fasttext.NegativeSampling, fasttext.HierarchicalSoftmax, fasttext.Softmax, fasttext.OneVsAll}
 	for _, kind := range vectorKinds {
 		for _, loss := range losses {
@@ -169,6 +169,26 @@ func TestWordVectorsOfOddText(t *testing.T) {
 	}
 }
 
+// A large window must not cost memory beyond a line's, and a cancelled training must end soon.
+func TestWordVectorWindowsAndCancelling(t *testing.T) {
+	t.Parallel()
+	text := themes(300)
+	for _, kind := range vectorKinds {
+		a := vectorArgs(kind)
+		a.WS, a.Dim, a.Maxn, a.Epoch = 10000, 300, 3, 1
+		mustTrainVectors(t, text, a)
+
+		a = vectorArgs(kind)
+		a.Epoch = 1 << 30
+		ctx, cancel := context.WithCancel(context.Background())
+		_, err := fasttext.Train(ctx, strings.NewReader(text), fasttext.TrainOptions{Args: a, OnProgress: func(fasttext.Progress) { cancel() }})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v: got %v", kind, err)
+		}
+		cancel()
+	}
+}
+
 func TestWordVectorErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -224,6 +244,16 @@ func TestWordVectorProgress(t *testing.T) {
 		}
 		if len(similar) != a.Epoch || similar[0] == similar[1] {
 			t.Errorf("%v: nearest neighbours of the epochs at %v", kind, similar)
+		}
+	}
+}
+
+func TestWordVectorsRefuseLabelWeights(t *testing.T) {
+	t.Parallel()
+	for _, opt := range []fasttext.TrainOptions{{BalanceLabels: true}, {LabelWeights: map[string]float32{"__label__a": 2}}} {
+		opt.Args = vectorArgs(fasttext.Skipgram)
+		if _, err := fasttext.Train(context.Background(), strings.NewReader("__label__a b c"), opt); err == nil || !strings.Contains(err.Error(), "are for supervised models") {
+			t.Errorf("got %v", err)
 		}
 	}
 }

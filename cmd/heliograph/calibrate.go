@@ -25,7 +25,7 @@ it from then on.
 
 FILE holds rows with labels that the model has not been trained on. For a model that
 judges each label by itself (--loss ova or ns), each label also gets the
-threshold at which its F1 is highest there; "predict" then gives a text all the
+threshold for a high F1 there; "predict" then gives a text all the
 labels that reach theirs, unless told --top or --threshold.
 
 The report has the expected calibration error before and after: the mean distance

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,7 +43,8 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.args.Minn, "minn", 0, "shortest character n-gram")
 	flags.IntVar(&f.args.Maxn, "maxn", 0, "longest character n-gram; 0 learns none")
 	flags.StringVar(&f.loss, "loss", "softmax", "softmax (one label a text), ova (several), hs (many labels), ns")
-	flags.IntVar(&f.args.Bucket, "bucket", 200_000, "rows that n-grams share, by hash; each takes 4 bytes times dim")
+	f.args.Bucket = 200_000
+	flags.Var((*bucketFlag)(&f.args.Bucket), "bucket", `rows that n-grams share, by hash, each taking 4 bytes times dim; "auto" for what the text needs`)
 	flags.IntVar(&f.args.Thread, "threads", runtime.GOMAXPROCS(0), "workers; with 1, the same seed gives the same model")
 	flags.IntVar(&f.args.Seed, "seed", 1, "of every random choice")
 	flags.StringVar(&f.args.PretrainedVectors, "pretrained-vectors", "", "word vectors (.vec) to start from")
@@ -51,6 +53,31 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.IntVar(&f.stopping.minEpochs, "min-epochs", 5, "epochs before --early-stopping may stop")
 	completeFlag(c, "loss", "softmax", "ova", "hs", "ns")
 }
+
+// bucketFlag is a number of rows, or auto.
+type bucketFlag int
+
+func (b *bucketFlag) String() string {
+	if *b == fasttext.AutoBucket {
+		return "auto"
+	}
+	return strconv.Itoa(int(*b))
+}
+
+func (b *bucketFlag) Set(s string) error {
+	if s == "auto" {
+		*b = fasttext.AutoBucket
+		return nil
+	}
+	n, err := strconv.ParseInt(s, 10, 32)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is neither a number of rows nor auto", s)
+	}
+	*b = bucketFlag(n)
+	return nil
+}
+
+func (*bucketFlag) Type() string { return "rows" }
 
 func (f *trainFlags) validate() error {
 	var err error
@@ -71,6 +98,9 @@ type training struct {
 	normalize bool
 	progress  progress
 
+	autotune *autotuneFlags      // nil, or not on: without a search
+	tuned    *fasttext.Autotuned // what the search found
+
 	model      *fasttext.Model
 	vocabulary int
 	tokens     int64
@@ -81,6 +111,9 @@ type training struct {
 }
 
 func (t *training) run(ctx context.Context) error {
+	if t.autotune != nil && t.autotune.on() {
+		return t.search(ctx)
+	}
 	start := time.Now()
 	defer t.progress.end()
 	lines := dataset.Lines(t.source, dataset.LineOptions{Normalize: t.normalize})

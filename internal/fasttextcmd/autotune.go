@@ -1,10 +1,14 @@
 package fasttextcmd
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,8 +31,6 @@ func (f *trainFlags) autotuneOptions() (fasttext.AutotuneOptions, error) {
 	opt := fasttext.AutotuneOptions{Args: f.Args, Predictions: a.predictions, Duration: time.Duration(a.duration) * time.Second}
 	var err error
 	switch {
-	case a.modelSize != "":
-		return opt, fmt.Errorf("-autotune-modelsize is not offered yet: it needs quantisation")
 	case a.duration < 1:
 		return opt, fmt.Errorf("-autotune-duration is %d: want at least 1 second", a.duration)
 	case a.predictions == 0 || a.predictions < -1:
@@ -52,11 +54,19 @@ func (c *command) autotune(f *trainFlags, in *os.File) error {
 	if err != nil {
 		return err
 	}
+	size, err := parseModelSize(f.autotune.modelSize)
+	if err != nil {
+		return fmt.Errorf("-autotune-modelsize: %w", err)
+	}
 	validation, err := os.Open(f.autotune.validation)
 	if err != nil {
 		return fmt.Errorf("Validation file cannot be opened! (%w)", err)
 	}
 	defer validation.Close()
+	if size > 0 {
+		// The code books take 1 KB for each dimension: no more than a quarter of the file.
+		opt.LargestDim = int(min(max(size/4096, 1), 300))
+	}
 	p := autotuneProgress{c: c, duration: opt.Duration, start: time.Now(), best: math.NaN()}
 	stop := func() {}
 	if f.Verbose > 0 {
@@ -72,7 +82,63 @@ func (c *command) autotune(f *trainFlags, in *os.File) error {
 		p.line()
 		fmt.Fprintf(c.stderr, "\nBest selected args = %s\n", wordArgs(found.Args))
 	}
+	if size > 0 {
+		return c.saveSmall(found, opt, f, size, in, validation)
+	}
 	return c.save(found.Model, f)
+}
+
+// modelPath is the file that the model is written to.
+func (f *trainFlags) modelPath() string {
+	if f.autotune.validation != "" && f.autotune.modelSize != "" {
+		return f.output + ".ftz"
+	}
+	return f.output + ".bin"
+}
+
+// parseModelSize reads a number of bytes, such as 500k or 2M; k, M and G are powers of 1000.
+func parseModelSize(s string) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	number, unit := s, int64(1)
+	for i, letter := range "kmg" {
+		if last := strings.ToLower(s[len(s)-1:]); last == string(letter) {
+			number, unit = s[:len(s)-1], []int64{1e3, 1e6, 1e9}[i]
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 1 || n > math.MaxInt64/unit {
+		return 0, fmt.Errorf("%q is not a size: want a number of bytes above 0, or one such as 500k, 2M or 1G", s)
+	}
+	return n * unit, nil
+}
+
+// saveSmall writes the model, quantised so that its file is no longer than size, as .ftz.
+func (c *command) saveSmall(found *fasttext.Autotuned, opt fasttext.AutotuneOptions, f *trainFlags, size int64, train, validation *os.File) error {
+	if _, err := train.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	small, how, err := found.Model.QuantizeToSize(c.ctx, fasttext.SizeOptions{
+		Size: size, Retrain: train, LR: found.Args.LR, Epoch: found.Args.Epoch, Seed: f.Seed, Thread: f.Thread,
+		Measure: func(ctx context.Context, m *fasttext.Model) (float64, error) {
+			if _, err := validation.Seek(0, io.SeekStart); err != nil {
+				return 0, err
+			}
+			return m.Measure(ctx, validation, opt.Metric, opt.Predictions)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if f.Verbose > 0 {
+		fmt.Fprintf(c.stderr, "Compressed to %d bytes: -cutoff %d -dsub %d -qnorm %t -qout %t, score %.6f\n",
+			how.Size, how.Cutoff, how.DSub, how.QNorm, how.QOut, how.Score)
+	}
+	if err := small.SaveFile(f.modelPath()); err != nil {
+		return err
+	}
+	return fasttext.WriteFile(f.output+".vec", small.WriteVectors)
 }
 
 func wordArgs(a fasttext.Args) string {

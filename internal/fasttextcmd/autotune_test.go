@@ -48,6 +48,12 @@ func TestAutotune(t *testing.T) {
 	if p := m.Predict(nil, "word2", 1, 0); len(p) != 1 || p[0].Label != "__label__2" {
 		t.Errorf("predicted %v", p)
 	}
+	if code, stderr := run("-autotune-duration", "1", "-autotune-modelsize", "20k"); code != 0 || !strings.Contains(stderr, "Compressed to ") {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	if info, err := os.Stat(filepath.Join(dir, "model.ftz")); err != nil || info.Size() > 20000 {
+		t.Errorf("%v bytes, %v", info.Size(), err)
+	}
 	for _, c := range []struct {
 		flags []string
 		says  string
@@ -55,7 +61,9 @@ func TestAutotune(t *testing.T) {
 		{[]string{"-autotune-metric", "accuracy"}, "unknown metric"},
 		{[]string{"-autotune-duration", "0"}, "-autotune-duration is 0"},
 		{[]string{"-autotune-predictions", "0"}, "-autotune-predictions is 0"},
-		{[]string{"-autotune-modelsize", "2M"}, "-autotune-modelsize is not offered yet"},
+		{[]string{"-autotune-modelsize", "2T"}, `"2T" is not a size`},
+		{[]string{"-autotune-modelsize", "-1"}, `"-1" is not a size`},
+		{[]string{"-autotune-modelsize", "99999999999999G"}, "is not a size"},
 		{[]string{"-autotune-validation", filepath.Join(dir, "nowhere")}, "Validation file cannot be opened!"},
 		{[]string{"-autotune-metric", "f1:__label__9"}, "no label __label__9"},
 	} {

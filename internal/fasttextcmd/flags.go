@@ -22,7 +22,7 @@ type trainFlags struct {
 // parseTrain reads flags in the original's form: one dash, the value as the next word. On
 // error it has printed why, and the usage where that helps.
 func (c *command) parseTrain(words []string) (*trainFlags, error) {
-	f := &trainFlags{Args: fasttext.SupervisedDefaults(), autotune: autotuneDefaults()}
+	f := &trainFlags{Args: c.trainDefaults(), autotune: autotuneDefaults()}
 	err := f.parse(words)
 	if err == nil && (f.input == "" || f.output == "") {
 		err = errors.New("-input and -output are needed")
@@ -33,6 +33,19 @@ func (c *command) parseTrain(words []string) (*trainFlags, error) {
 		return nil, errUsage
 	}
 	return f, nil
+}
+
+// trainDefaults returns what the verb starts from.
+func (c *command) trainDefaults() fasttext.Args {
+	switch c.verb {
+	case "skipgram":
+		return fasttext.UnsupervisedDefaults(fasttext.Skipgram)
+	case "cbow":
+		return fasttext.UnsupervisedDefaults(fasttext.CBOW)
+	case "batch_skipgram":
+		return fasttext.UnsupervisedDefaults(fasttext.BatchSkipgram)
+	}
+	return fasttext.SupervisedDefaults()
 }
 
 func (f *trainFlags) parse(words []string) error {
@@ -79,6 +92,8 @@ func (f *trainFlags) parse(words []string) error {
 		}
 		var err error
 		switch {
+		case name == "-bucket" && value == "auto": // not the original's
+			f.Bucket = fasttext.AutoBucket
 		case ints[name] != nil:
 			*ints[name], err = parseInt(value)
 		case floats[name] != nil:

@@ -34,7 +34,10 @@ type command struct {
 
 // verbs are those that are offered, by name.
 var verbs = map[string]func(c *command, args []string) error{
-	"supervised":             (*command).supervised,
+	"supervised":             (*command).train,
+	"skipgram":               (*command).train,
+	"cbow":                   (*command).train,
+	"batch_skipgram":         (*command).train,
 	"quantize":               (*command).quantize,
 	"test":                   (*command).test,
 	"test-label":             (*command).test,
@@ -42,6 +45,9 @@ var verbs = map[string]func(c *command, args []string) error{
 	"predict-prob":           (*command).predict,
 	"print-word-vectors":     (*command).printWordVectors,
 	"print-sentence-vectors": (*command).printSentenceVectors,
+	"print-ngrams":           (*command).printNgrams,
+	"nn":                     (*command).nearestNeighbours,
+	"analogies":              (*command).analogies,
 	"dump":                   (*command).dump,
 }
 
@@ -69,10 +75,6 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func (c *command) run(args []string) error {
 	if run, ok := verbs[c.verb]; ok {
 		return run(c, args)
-	}
-	switch c.verb {
-	case "skipgram", "cbow", "print-ngrams", "nn", "analogies":
-		return errors.New("this verb is not offered yet")
 	}
 	fmt.Fprint(c.stderr, usage)
 	return errUsage

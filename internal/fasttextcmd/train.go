@@ -10,7 +10,8 @@ import (
 	"github.com/heliograph/heliograph/fasttext"
 )
 
-func (c *command) supervised(words []string) error {
+// train is supervised, skipgram, cbow and batch_skipgram.
+func (c *command) train(words []string) error {
 	f, err := c.parseTrain(words)
 	if err != nil {
 		return err
@@ -23,10 +24,13 @@ func (c *command) supervised(words []string) error {
 		return fmt.Errorf("%s cannot be opened for training: %w", f.input, err)
 	}
 	defer in.Close()
-	if err := writable(f.output + ".bin"); err != nil {
+	if err := writable(f.modelPath()); err != nil {
 		return err
 	}
 	if f.autotune.validation != "" {
+		if f.Model != fasttext.Supervised {
+			return fmt.Errorf("-autotune-validation needs labels to measure by: it is for supervised only")
+		}
 		return c.autotune(f, in)
 	}
 	opt := fasttext.TrainOptions{Args: f.Args}

@@ -12,6 +12,9 @@ const usage = `usage: fasttext <command> <args>
 Commands:
 
   supervised              train a classifier from labelled text
+  skipgram                train word vectors: the context from a word
+  cbow                    train word vectors: a word from its context
+  batch_skipgram          train skipgram vectors much faster, with shared negatives
   quantize                compress a classifier
   test                    evaluate a classifier: precision and recall
   test-label              evaluate a classifier, label by label
@@ -19,9 +22,10 @@ Commands:
   predict-prob            the same, with probabilities
   print-word-vectors      print the vector of each word read
   print-sentence-vectors  print the vector of each line read
+  print-ngrams            print the vector of each character n-gram of a word
+  nn                      print the words nearest to each word read
+  analogies               print the words nearest to A - B + C of each three words read
   dump                    print a model's options, dictionary or matrices
-
-Not offered yet: skipgram, cbow, print-ngrams, nn, analogies.
 
 `
 
@@ -49,6 +53,20 @@ const vectorsUsage = `usage: fasttext %s <model>
 
 `
 
+const ngramsUsage = `usage: fasttext print-ngrams <model> <word>
+
+  <model>      model file
+  <word>       word to take apart
+
+`
+
+const neighboursUsage = `usage: fasttext %s <model> [<k>]
+
+  <model>      model file
+  <k>          how many words to print (10 if not given)
+
+`
+
 const dumpUsage = `usage: fasttext dump <model> <option>
 
   <model>      model file
@@ -70,7 +88,7 @@ Optional, for the dictionary:
   -minCount           least number of times a word occurs [%d]
   -minCountLabel      least number of times a label occurs [%d]
   -wordNgrams         longest word n-gram [%d]
-  -bucket             number of rows that n-grams share [%d]
+  -bucket             number of rows that n-grams share, or auto for what the text needs [%d]
   -minn               shortest character n-gram [%d]
   -maxn               longest character n-gram, 0 for none [%d]
   -t                  sampling threshold [%g]
@@ -94,6 +112,7 @@ Optional, for choosing options by a validation file (those given here stay as th
   -autotune-metric       f1, f1:LABEL, precisionAtRecall:PERCENT[:LABEL] or recallAtPrecision:PERCENT[:LABEL] [%s]
   -autotune-predictions  labels predicted for each example [%d]
   -autotune-duration     seconds that the search takes [%d]
+  -autotune-modelsize    size of the model's file, such as 2M: writes .ftz instead of .bin, compressed to it
 `, a.Verbose, a.MinCount, a.MinCountLabel, a.WordNgrams, a.Bucket, a.Minn, a.Maxn, a.T, a.Label,
 		a.LR, a.LRUpdateRate, a.Dim, a.WS, a.Epoch, a.Neg, a.Loss, a.Thread, a.PretrainedVectors, a.SaveOutput, a.Seed,
 		tune.metric, tune.predictions, tune.duration)

@@ -70,7 +70,9 @@ func (s shelf) load(digest string) (m *fasttext.Model, err error) {
 			m, err = nil, fmt.Errorf("panic while loading a model: %v\n%s", p, debug.Stack())
 		}
 	}()
-	m, err = fasttext.LoadFile(s.path(digest))
+	// A request under way may still use a model that was let go of: it is never closed, and
+	// its file, removed or not, is unmapped when nothing refers to it any more.
+	m, err = fasttext.Open(s.path(digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errGone
 	}

@@ -20,7 +20,7 @@ func random(n int) []float32 {
 func near(t *testing.T, what string, got, want []float32) {
 	t.Helper()
 	for i := range want {
-		if math.Abs(float64(got[i]-want[i])) > 1e-4 {
+		if math.Abs(float64(got[i]-want[i])) > 1e-4*(1+math.Abs(float64(want[i]))) {
 			t.Fatalf("%s: value %d is %v, want %v", what, i, got[i], want[i])
 		}
 	}

@@ -1,0 +1,67 @@
+//go:build e2e
+
+package test
+
+import (
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// nearLines fails unless both texts have the same words and nearly the same numbers.
+func nearLines(t *testing.T, what, theirs, ours string) {
+	t.Helper()
+	a, b := strings.Fields(theirs), strings.Fields(ours)
+	if len(a) != len(b) {
+		t.Fatalf("%s: the original prints\n%s\nand we\n%s", what, theirs, ours)
+	}
+	for i := range a {
+		x, errX := strconv.ParseFloat(a[i], 64)
+		y, errY := strconv.ParseFloat(b[i], 64)
+		if same := a[i] == b[i] || errX == nil && errY == nil && math.Abs(x-y) <= 2e-5*max(1, math.Abs(x)); !same {
+			t.Fatalf("%s: field %d is %s from the original and %s from us\n%s\n%s", what, i, a[i], b[i], theirs, ours)
+		}
+	}
+}
+
+// TestOracleVectors lets each program train word vectors with the same flags, and both
+// answer from both models.
+func TestOracleVectors(t *testing.T) {
+	t.Parallel()
+	corpus := oracleCorpus(t, "vectors.txt", 800, 11)
+	const words = "card überweisung 画面 unheardof </s>\npassword parcel\n"
+	for _, verb := range []string{"skipgram", "cbow"} {
+		for _, loss := range []string{"ns", "hs", "softmax", "ova"} {
+			dir := t.TempDir()
+			flags := []string{"-input", corpus, "-dim", "12", "-bucket", "3000", "-loss", loss, "-minCount", "2",
+				"-t", "0.01", "-epoch", "3", "-minn", "2", "-maxn", "4", "-thread", "1", "-verbose", "0", "-saveOutput"}
+			originalFasttext(t, "", append([]string{verb, "-output", dir + "/theirs"}, flags...)...)
+			ourFasttext(t, "", append([]string{verb, "-output", dir + "/ours"}, flags...)...)
+			for _, name := range []string{"theirs", "ours"} {
+				model := dir + "/" + name + ".bin"
+				for _, query := range [][]string{
+					{"nn", model, "5"}, {"print-word-vectors", model}, {"print-sentence-vectors", model},
+					{"print-ngrams", model, "überweisung"}, {"dump", model, "args"}, {"dump", model, "dict"},
+				} {
+					ours, _ := ourFasttext(t, words, query...)
+					nearLines(t, strings.Join([]string{verb, loss, name, query[0]}, " "), originalFasttext(t, words, query...), ours)
+				}
+				vec, err := os.ReadFile(dir + "/" + name + ".vec")
+				if err != nil || strings.Count(string(vec), "\n") != strings.Count(string(mustReadFile(t, dir+"/theirs.vec")), "\n") {
+					t.Errorf("%s %s: %s.vec has %d lines, %v", verb, loss, name, strings.Count(string(vec), "\n"), err)
+				}
+			}
+		}
+	}
+}
+
+func mustReadFile(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
