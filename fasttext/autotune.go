@@ -352,6 +352,9 @@ func (s *search) trial(ctx context.Context, n int, args Args, seen []*Trial) err
 		return Continue, nil
 	}
 	t, err := prepareText(ctx, s.train.again(), s.held.again(), opt)
+	if ctx.Err() != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -396,6 +399,8 @@ func (s *search) finish(ctx context.Context) (*Autotuned, error) {
 	if found.Model == nil {
 		opt := TrainOptions{Args: found.Args}
 		opt.Thread = 1
+		// An epoch's end brings rows up to date, which rounds them; so it was in the trial.
+		opt.OnEpoch = func(Epoch) (Action, error) { return Continue, nil }
 		// With the held-out text beside it, as before: rows are laid out by both.
 		t, err := prepareText(ctx, s.train.again(), s.held.again(), opt)
 		if err != nil {

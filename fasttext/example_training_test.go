@@ -21,7 +21,7 @@ func ExampleAutotune() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%.2f: %v\n", found.Score, found.Model.Predict(nil, "a wrong invoice", 1, 0)[0].Label)
+	fmt.Printf("%.2f: %v\n", found.Score, found.Model.Predict(nil, "the invoice is wrong", 1, 0)[0].Label)
 	// Output: 1.00: __label__billing
 }
 

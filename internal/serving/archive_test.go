@@ -68,7 +68,7 @@ func TestArtifacts(t *testing.T) {
 		"truncated-early":   {whole[:40], "truncated"},
 		"truncated-head":    {whole[:5], "truncated"},
 		"truncated-tar":     {tarOf(t, file{name: "model.bin", content: model})[:700], "truncated"},
-		"flipped-bits":      {flipped, "damaged"},
+		"flipped-bits":      {flipped, "cannot be used"},
 		"wrong-checksum":    {checksum, "damaged"},
 		"not-a-model":       {gzipped(t, tarOf(t, file{name: "model.bin", content: []byte("not a model")})), "holds no model that can be loaded"},
 		"empty-model":       {gzipped(t, tarOf(t, file{name: "model.bin"})), "holds no model that can be loaded"},
