@@ -52,7 +52,7 @@ func ParseMetric(s string) (Metric, error) {
 		number, rest, more = strings.Cut(rest, ":")
 		percent, err := strconv.ParseFloat(number, 64)
 		if err != nil || !(percent >= 0 && percent <= 100) {
-			return Metric{}, fmt.Errorf("metric %q: %q is not a percentage: want a number from 0 to 100 after %s:", s, number, name)
+			return Metric{}, fmt.Errorf("metric %q: %q is not a percentage: want a number from 0 to 100 behind %s and the colon", s, number, name)
 		}
 		m.at = percent / 100
 	}

@@ -84,12 +84,6 @@ func (m *dense) dots(out, x []float32) {
 	runtime.KeepAlive(m)
 }
 
-// addToRows adds v to each of the named rows.
-func (m *dense) addToRows(rows []int32, v []float32) {
-	kernel.AddToRows(m.data, m.stride, rows, v)
-	runtime.KeepAlive(m)
-}
-
 // steps makes one gradient step for every row; see kernel.Steps.
 func (m *dense) steps(alpha, x, grad []float32) {
 	kernel.Steps(m.data, m.stride, alpha, x, grad)

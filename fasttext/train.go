@@ -114,7 +114,7 @@ func Train(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
 	}
 	if opt.Model != Supervised {
 		if opt.Deterministic || opt.BalanceLabels || opt.LabelWeights != nil {
-			return nil, fmt.Errorf("Deterministic, BalanceLabels and LabelWeights are for supervised models, not for %v ones", opt.Model)
+			return nil, fmt.Errorf("the options Deterministic, BalanceLabels and LabelWeights are for supervised models, not for %v ones", opt.Model)
 		}
 		return trainVectors(ctx, r, opt)
 	}

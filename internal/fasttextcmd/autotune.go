@@ -60,7 +60,7 @@ func (c *command) autotune(f *trainFlags, in *os.File) error {
 	}
 	validation, err := os.Open(f.autotune.validation)
 	if err != nil {
-		return fmt.Errorf("Validation file cannot be opened! (%w)", err)
+		return fmt.Errorf("the validation text cannot be opened: %w", err)
 	}
 	defer validation.Close()
 	if size > 0 {

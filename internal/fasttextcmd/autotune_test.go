@@ -64,7 +64,7 @@ func TestAutotune(t *testing.T) {
 		{[]string{"-autotune-modelsize", "2T"}, `"2T" is not a size`},
 		{[]string{"-autotune-modelsize", "-1"}, `"-1" is not a size`},
 		{[]string{"-autotune-modelsize", "99999999999999G"}, "is not a size"},
-		{[]string{"-autotune-validation", filepath.Join(dir, "nowhere")}, "Validation file cannot be opened!"},
+		{[]string{"-autotune-validation", filepath.Join(dir, "nowhere")}, "the validation text cannot be opened"},
 		{[]string{"-autotune-metric", "f1:__label__9"}, "no label __label__9"},
 	} {
 		if code, stderr := run(c.flags...); code != 1 || !strings.Contains(stderr, c.says) {

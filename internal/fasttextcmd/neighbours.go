@@ -39,7 +39,7 @@ func (c *command) neighboursQuery(args []string, announce bool) (m *fasttext.Mod
 			return nil, 0, fmt.Errorf("<k>: %w", err)
 		}
 		if k < 1 {
-			return nil, 0, fmt.Errorf("k needs to be 1 or higher!")
+			return nil, 0, fmt.Errorf("<k> is %d: want at least 1", k)
 		}
 	}
 	if announce {

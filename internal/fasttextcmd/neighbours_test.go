@@ -85,10 +85,10 @@ func TestVectorVerbErrors(t *testing.T) {
 		says string
 	}{
 		{"nn", "usage: fasttext nn <model> [<k>]"},
-		{"nn " + m + " 0", "k needs to be 1 or higher!"},
+		{"nn " + m + " 0", "want at least 1"},
 		{"nn " + m + " many", "<k>: \"many\" is not a whole number"},
 		{"nn /nowhere.bin", "model cannot be loaded"},
-		{"analogies " + m + " -1", "k needs to be 1 or higher!"},
+		{"analogies " + m + " -1", "want at least 1"},
 		{"analogies a b c", "usage: fasttext analogies <model> [<k>]"},
 		{"print-ngrams " + m, "usage: fasttext print-ngrams <model> <word>"},
 		{"batch_skipgram -input x -output y -loss hs", "x cannot be opened"},

@@ -21,9 +21,9 @@ func (c *command) quantize(words []string) error {
 	err := f.parse(words)
 	switch {
 	case err == nil && f.output == "":
-		err = errors.New("Empty output path.")
+		err = errors.New("-output is needed")
 	case err == nil && f.input == "" && f.quantize.retrain:
-		err = errors.New("Empty input path: -retrain needs the training text.")
+		err = errors.New("-retrain needs the training text: give -input")
 	}
 	if err != nil {
 		fmt.Fprintln(c.stderr, err)
@@ -37,7 +37,7 @@ func (c *command) quantize(words []string) error {
 		return err
 	}
 	if !m.Supervised() {
-		return errors.New("For now we only support quantization of supervised models")
+		return errors.New("only supervised models can be quantised by this command")
 	}
 	opt := fasttext.QuantizeOptions{
 		Cutoff: f.quantize.cutoff, DSub: f.quantize.dsub, QNorm: f.quantize.qnorm, QOut: f.quantize.qout,
