@@ -45,7 +45,7 @@ lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's li
 unit: ## Unit tests with the race detector.
 	go test -race -timeout 10m ./...
 
-e2e: build ## The real binary, real clients, a real browser, the original fasttext.
+e2e: setup build ## The real binary, real clients, a real browser, the original fasttext.
 	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 12m ./test/...
 
 bench: build ## Measure against the peers: make bench, or make bench DATA=folder.
