@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 )
 
 var errDumpQuantised = errors.New("a quantised matrix cannot be printed")
@@ -55,5 +56,6 @@ func dump(w io.Writer, m matrix) error {
 			return err
 		}
 	}
+	runtime.KeepAlive(d)
 	return nil
 }
