@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 )
 
 var errDumpQuantised = errors.New("a quantised matrix cannot be printed")
@@ -60,5 +61,6 @@ func (m *Model) dump(w io.Writer, rows matrix) error {
 			return err
 		}
 	}
+	runtime.KeepAlive(d)
 	return nil
 }
