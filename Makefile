@@ -42,8 +42,9 @@ lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's li
 	cd web && npm run --silent lint
 	bash -n test/setup.sh .ci/run examples/dbpedia/journey.sh
 
-unit: ## Unit tests with the race detector.
+unit: ## Unit tests with the race detector, and without it those that count allocations.
 	go test -race -timeout 10m ./...
+	go test -run 'Alloc' ./fasttext ./internal/serving
 
 e2e: setup build ## The real binary, real clients, a real browser, the original fasttext.
 	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 12m ./test/...
