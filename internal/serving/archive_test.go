@@ -27,6 +27,8 @@ func TestArtifacts(t *testing.T) {
 	binary.LittleEndian.PutUint32(crafted[64:], 1<<30) // a dictionary size that the file can't hold
 	flipped := bytes.Clone(whole)
 	flipped[len(flipped)/2] ^= 0xff
+	badBlock := bytes.Clone(whole)
+	badBlock[10] = 0x07 // behind the gzip header: a block of the type that there is none of
 	checksum := bytes.Clone(whole)
 	checksum[len(checksum)-6] ^= 0xff
 	for name, c := range map[string]struct {
@@ -68,7 +70,8 @@ func TestArtifacts(t *testing.T) {
 		"truncated-early":   {whole[:40], "truncated"},
 		"truncated-head":    {whole[:5], "truncated"},
 		"truncated-tar":     {tarOf(t, file{name: "model.bin", content: model})[:700], "truncated"},
-		"flipped-bits":      {flipped, "cannot be used"},
+		"flipped-bits":      {flipped, "cannot be used"}, // in which way, depends on the bits
+		"bad-block":         {badBlock, "damaged"},
 		"wrong-checksum":    {checksum, "damaged"},
 		"not-a-model":       {gzipped(t, tarOf(t, file{name: "model.bin", content: []byte("not a model")})), "holds no model that can be loaded"},
 		"empty-model":       {gzipped(t, tarOf(t, file{name: "model.bin"})), "holds no model that can be loaded"},
