@@ -115,7 +115,7 @@ func goJourney(t *testing.T, s *server, name, train, validation string, s3Option
 	}).Wait(ctx, describe, time.Minute))
 	job, err := maker.DescribeTrainingJob(ctx, describe)
 	check(err)
-	if job.TrainingJobStatus != types.TrainingJobStatusCompleted || len(job.FinalMetricDataList) != 2 {
+	if job.TrainingJobStatus != types.TrainingJobStatusCompleted || len(job.FinalMetricDataList) != 6 {
 		t.Fatalf("job is %s with %d metrics; %s", job.TrainingJobStatus, len(job.FinalMetricDataList), aws.ToString(job.FailureReason))
 	}
 

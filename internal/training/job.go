@@ -154,6 +154,9 @@ type Job struct {
 	FinalMetricDataList        []Metric  `json:",omitempty"`
 	LogStream                  string    `json:",omitempty"` // in LogGroup; "" until the job started
 
+	Tuned  *Tuned        `json:",omitempty"` // nil for a job of its own
+	Epochs []EpochMetric `json:",omitempty"` // if Tuned asks for them
+
 	Worker   string `json:",omitempty"` // the lease owner that runs it; "" while it waits
 	Attempts int    `json:",omitempty"` // starts that did not end in order
 }

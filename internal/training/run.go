@@ -58,6 +58,7 @@ func (s *Service) begin(ctx context.Context, c *claim, restarted bool) error {
 		now := s.Now()
 		job.Worker = c.owner
 		job.Attempts++
+		job.Epochs = nil
 		if restarted {
 			job.enter(Restarting, "Restarting the training job, as the server was restarted", now)
 		} else {

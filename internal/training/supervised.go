@@ -3,7 +3,7 @@ package training
 import (
 	"context"
 	"errors"
-	"math"
+	"strings"
 	"time"
 
 	"github.com/heliograph/heliograph/fasttext"
@@ -51,10 +51,11 @@ func (t *trainer) train(ctx context.Context) (*fasttext.Model, []Metric, error) 
 	opt.OnVocabulary = func(words int64, vocabulary, labels int) { t.onVocabulary(text, words, vocabulary, labels) }
 	opt.OnEpoch = func(e fasttext.Epoch) (fasttext.Action, error) {
 		t.onProgress(e.Progress)
-		if t.settings.bool("early_stopping") && e.Number >= t.settings.int("min_epochs") {
-			return t.onEpoch(ctx, e)
+		stopping := t.settings.bool("early_stopping") && e.Number >= t.settings.int("min_epochs")
+		if tuned := t.claim.job.Tuned; !stopping && (tuned == nil || !tuned.EveryEpoch || t.validation == nil) {
+			return fasttext.Continue, nil
 		}
-		return fasttext.Continue, nil
+		return t.onEpoch(ctx, e, stopping)
 	}
 	var last fasttext.Progress
 	opt.OnProgress = func(p fasttext.Progress) { last = p; t.onProgress(p) }
@@ -133,17 +134,27 @@ func (t *trainer) logProgress(p fasttext.Progress) {
 	t.log.printf("##### Alpha: %.4f  Progress: %.2f%%  Million Words/sec: %.2f #####", p.LR, 100*p.Fraction, p.WordsPerSecond/1e6)
 }
 
-// onEpoch is BlazingText's early stopping, from the epoch min_epochs on: it
-// measures the accuracy on the validation data, keeps the weights of the best
-// epoch, and stops when patience epochs in a row were not better.
-func (t *trainer) onEpoch(ctx context.Context, e fasttext.Epoch) (fasttext.Action, error) {
+// onEpoch measures the model on the validation data, for a tuning job that asks
+// for it and, if stopping, for BlazingText's early stopping, from the epoch
+// min_epochs on: it keeps the weights of the best epoch, and stops when patience
+// epochs in a row were not better.
+func (t *trainer) onEpoch(ctx context.Context, e fasttext.Epoch, stopping bool) (fasttext.Action, error) {
 	t.log.printf("-------------- End of epoch: %d", e.Number)
 	t.log.printf("Using %d threads for prediction!", t.service.Threads)
-	accuracy, _, err := t.accuracy(ctx, e.Model, t.validation)
+	measured, err := t.measure(ctx, e.Model, t.validation)
 	if err != nil {
 		return fasttext.Stop, err
 	}
+	accuracy := measured.Precision()
 	t.log.printf("Validation accuracy: %.6g", accuracy)
+	if tuned := t.claim.job.Tuned; tuned != nil && tuned.EveryEpoch {
+		if err := t.reportEpoch(ctx, e.Number, measured); err != nil {
+			return fasttext.Stop, err
+		}
+	}
+	if !stopping {
+		return fasttext.Continue, nil
+	}
 	if t.epoch == 0 || accuracy > t.best {
 		t.best, t.epoch, t.worse = accuracy, e.Number, 0
 		t.log.printf("Validation accuracy improved! Storing best weights...")
@@ -160,40 +171,43 @@ func (t *trainer) onEpoch(ctx context.Context, e fasttext.Epoch) (fasttext.Actio
 	return fasttext.Stop, nil
 }
 
-// accuracy is the share of the channel's examples whose most probable label is
-// one of theirs, and how many examples there are.
-func (t *trainer) accuracy(ctx context.Context, m *fasttext.Model, c *channel) (float64, int64, error) {
+// measure tests the model on a channel, with one label for each example. The
+// precision of that is what BlazingText calls accuracy: the share of the examples
+// whose most probable label is one of theirs.
+func (t *trainer) measure(ctx context.Context, m *fasttext.Model, c *channel) (*fasttext.Metrics, error) {
 	text := c.text(ctx)
 	metrics, err := m.Test(ctx, text, 1, 0)
 	if ctx.Err() != nil {
-		return 0, 0, context.Cause(ctx) // and text may still be read, so it can't be looked at
+		return nil, context.Cause(ctx) // and text may still be read, so it can't be looked at
 	} else if text.failed() != nil {
-		return 0, 0, text.failed()
+		return nil, text.failed()
 	} else if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
 	if metrics.Examples == 0 {
-		return 0, 0, clientFailure(nil, "No line of the channel %s has both words and a label that the training data has. "+
+		return nil, clientFailure(nil, "No line of the channel %s has both words and a label that the training data has. "+
 			"Labels are tokens that begin with %q.", c.name, t.settings.text("label_prefix"))
 	}
-	return metrics.Precision(), metrics.Examples, nil
+	return metrics, nil
 }
 
-// finalMetrics measures the finished model on both channels, in four digits cut
-// off as BlazingText prints them.
+// finalMetrics measures the finished model on both channels.
 func (t *trainer) finalMetrics(ctx context.Context, m *fasttext.Model) (all []Metric, err error) {
 	for _, c := range []*channel{t.data, t.validation} {
 		if c == nil {
 			continue
 		}
-		accuracy, examples, err := t.accuracy(ctx, m, c)
+		measured, err := t.measure(ctx, m, c)
 		if err != nil {
 			return nil, err
 		}
-		accuracy = math.Floor(accuracy*1e4+1e-6) / 1e4
-		t.log.printf("#%s_accuracy: %.4f", c.name, accuracy)
-		t.log.printf("Number of %s examples: %d", c.name, examples)
-		all = append(all, Metric{c.name + ":accuracy", accuracy, t.service.Now()})
+		for i, metric := range metricsOf(c.name, measured, t.service.Now()) {
+			t.log.printf("#%s: %.4f", strings.Replace(metric.MetricName, ":", "_", 1), metric.Value)
+			if i == 0 {
+				t.log.printf("Number of %s examples: %d", c.name, measured.Examples)
+			}
+			all = append(all, metric)
+		}
 	}
 	return all, nil
 }

@@ -118,36 +118,22 @@ func New(o Options) (*Service, error) {
 // known to be wrong with it is refused here, as Invalid errors in AWS's words; a
 // name that is taken is a Conflict with code ResourceInUse.
 func (s *Service) Create(ctx context.Context, spec Spec) (Job, error) {
-	arn := s.arn(spec.TrainingJobName)
-	if err := s.Authorizer.Authorize(ctx, "sagemaker:CreateTrainingJob", arn); err != nil {
+	if err := s.Authorizer.Authorize(ctx, "sagemaker:CreateTrainingJob", s.arn(spec.TrainingJobName)); err != nil {
 		return Job{}, err
 	}
+	return s.put(ctx, spec, nil, s.check(ctx, &spec))
+}
+
+// check refuses what can be known to be wrong with a job.
+func (s *Service) check(ctx context.Context, spec *Spec) error {
 	settings, err := spec.validate()
 	if err != nil {
-		return Job{}, err
+		return err
 	}
 	if err := s.checkMemory(settings); err != nil {
-		return Job{}, err
+		return err
 	}
-	if err := s.checkData(ctx, &spec); err != nil {
-		return Job{}, err
-	}
-	if spec.StoppingCondition.MaxRuntimeInSeconds == nil {
-		day := int((24 * time.Hour).Seconds())
-		spec.StoppingCondition.MaxRuntimeInSeconds = &day
-	}
-	now := s.Now()
-	job := Job{Spec: spec, TrainingJobArn: arn, TrainingJobStatus: InProgress}
-	job.enter(Starting, "Starting the training job", now)
-	r, err := s.jobs.Create(ctx, store.Record[Job]{Name: spec.TrainingJobName, Status: job.TrainingJobStatus, Due: now, Doc: job})
-	if errs.Is(err, errs.Conflict) {
-		return Job{}, errs.Wrap(err, errs.Conflict, "ResourceInUse", "Training job names must be unique within an AWS account and region, "+
-			"and a training job with this name already exists (%s)", arn)
-	} else if err != nil {
-		return Job{}, err
-	}
-	s.signal()
-	return jobOf(r), nil
+	return s.checkData(ctx, spec)
 }
 
 // Describe returns the job of that name.
@@ -182,6 +168,10 @@ func (s *Service) Stop(ctx context.Context, name string) error {
 	if err := s.Authorizer.Authorize(ctx, "sagemaker:StopTrainingJob", s.arn(name)); err != nil {
 		return err
 	}
+	return s.stop(ctx, name)
+}
+
+func (s *Service) stop(ctx context.Context, name string) error {
 	r, err := s.jobs.Update(ctx, name, func(r *store.Record[Job]) error {
 		job, now := &r.Doc, s.Now()
 		if job.Done() {

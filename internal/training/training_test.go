@@ -58,7 +58,11 @@ func TestJobLeavesAModel(t *testing.T) {
 	if job.LastModifiedTime.Before(job.CreationTime) || job.TrainingStartTime.IsZero() || job.TrainingEndTime.IsZero() {
 		t.Errorf("times: %+v", job)
 	}
-	if len(job.FinalMetricDataList) != 2 || job.FinalMetricDataList[0].MetricName != "train:accuracy" || job.FinalMetricDataList[1].MetricName != "validation:accuracy" {
+	var metrics []string
+	for _, m := range job.FinalMetricDataList {
+		metrics = append(metrics, m.MetricName)
+	}
+	if got := strings.Join(metrics, " "); got != "train:accuracy validation:accuracy validation:precision validation:recall validation:f1 validation:macro_f1" {
 		t.Fatalf("metrics: %+v", job.FinalMetricDataList)
 	}
 	for _, m := range job.FinalMetricDataList {

@@ -40,6 +40,7 @@ type describeTrainingJobOutput struct {
 	Tags *struct{} `json:",omitempty"` // hides Spec's: ListTags shows them
 
 	TrainingJobArn             string
+	TuningJobArn               string `json:",omitempty"`
 	TrainingJobStatus          string
 	SecondaryStatus            string
 	SecondaryStatusTransitions []secondaryStatusTransition
@@ -71,11 +72,15 @@ type metricData struct {
 }
 
 // metricDefinitions are those that BlazingText's jobs report, in every mode and
-// in this order. The expressions match the lines that this server writes.
+// in this order, and then ours. The expressions match the lines that this server writes.
 var metricDefinitions = []training.MetricDefinition{
 	{Name: "train:accuracy", Regex: `#train_accuracy: (\S+)`},
 	{Name: "validation:accuracy", Regex: `#validation_accuracy: (\S+)`},
 	{Name: "train:mean_rho", Regex: `#mean_rho: (\S+)`},
+	{Name: "validation:precision", Regex: `#validation_precision: (\S+)`},
+	{Name: "validation:recall", Regex: `#validation_recall: (\S+)`},
+	{Name: "validation:f1", Regex: `#validation_f1: (\S+)`},
+	{Name: "validation:macro_f1", Regex: `#validation_macro_f1: (\S+)`},
 }
 
 func (a trainingAPI) describe(ctx context.Context, in *trainingJobName) (*describeTrainingJobOutput, error) {
@@ -101,6 +106,9 @@ func (a trainingAPI) describe(ctx context.Context, in *trainingJobName) (*descri
 	if out.AlgorithmSpecification.EnableSageMakerMetricsTimeSeries == nil {
 		series := true
 		out.AlgorithmSpecification.EnableSageMakerMetricsTimeSeries = &series
+	}
+	if job.Tuned != nil {
+		out.TuningJobArn = job.Tuned.TuningJobArn
 	}
 	if job.S3ModelArtifacts != "" {
 		out.ModelArtifacts = &modelArtifacts{job.S3ModelArtifacts}

@@ -168,7 +168,7 @@ func TestNotebookJob(t *testing.T) {
 	for _, d := range algorithm["MetricDefinitions"].([]any) {
 		names = append(names, d.(map[string]any)["Name"].(string))
 	}
-	if fmt.Sprint(names) != "[train:accuracy validation:accuracy train:mean_rho]" || algorithm["EnableSageMakerMetricsTimeSeries"] != true {
+	if fmt.Sprint(names) != "[train:accuracy validation:accuracy train:mean_rho validation:precision validation:recall validation:f1 validation:macro_f1]" || algorithm["EnableSageMakerMetricsTimeSeries"] != true {
 		t.Errorf("AlgorithmSpecification: %v", algorithm)
 	}
 	if got["ModelArtifacts"].(map[string]any)["S3ModelArtifacts"] != "s3://data/output/"+name+"/output/model.tar.gz" {
@@ -198,7 +198,7 @@ func TestNotebookJob(t *testing.T) {
 		t.Errorf("transitions: %q", messages)
 	}
 	metrics := got["FinalMetricDataList"].([]any)
-	if len(metrics) != 2 || metrics[0].(map[string]any)["MetricName"] != "train:accuracy" || metrics[1].(map[string]any)["Value"] != 1.0 {
+	if len(metrics) != 6 || metrics[0].(map[string]any)["MetricName"] != "train:accuracy" || metrics[1].(map[string]any)["Value"] != 1.0 {
 		t.Errorf("metrics: %v", metrics)
 	}
 }

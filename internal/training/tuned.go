@@ -1,0 +1,134 @@
+package training
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/heliograph/heliograph/fasttext"
+	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/store"
+)
+
+// Tuned says that a job is one of a tuning job's.
+type Tuned struct {
+	TuningJobArn string
+	Objective    string // the metric that the tuning job looks at
+	EveryEpoch   bool   // measure Objective after each epoch, and record it in Job.Epochs
+}
+
+// EpochMetric is the objective of a tuning job after an epoch of one of its jobs.
+type EpochMetric struct {
+	Epoch int // from 1
+	Value float64
+	At    time.Time
+}
+
+// CreateTuned is Create for a tuning job: who may have it was decided when that
+// was created. A job that Create would refuse as Invalid is on record too, as
+// Failed. To create a job again that the same tuning job has created returns
+// that job, so that a tuning job that was interrupted can go on.
+func (s *Service) CreateTuned(ctx context.Context, spec Spec, tuned Tuned) (Job, error) {
+	job, err := s.put(ctx, spec, &tuned, s.check(ctx, &spec))
+	if errs.CodeOf(err) != "ResourceInUse" {
+		return job, err
+	}
+	if job, gerr := s.Tuned(ctx, spec.TrainingJobName); gerr == nil && job.Tuned != nil && job.Tuned.TuningJobArn == tuned.TuningJobArn {
+		return job, nil
+	}
+	return Job{}, err
+}
+
+// CheckTuned returns the error that Create would return for spec, for a tuning
+// job that is about to be created.
+func (s *Service) CheckTuned(ctx context.Context, spec Spec) error { return s.check(ctx, &spec) }
+
+// Tuned is Describe for the tuning job that created the job.
+func (s *Service) Tuned(ctx context.Context, name string) (Job, error) {
+	r, err := s.jobs.Get(ctx, name)
+	return jobOf(r), err
+}
+
+// StopTuned is Stop for the tuning job that created the job. To stop a job that
+// has ended changes nothing.
+func (s *Service) StopTuned(ctx context.Context, name string) error {
+	r, err := s.jobs.Get(ctx, name)
+	if err != nil || r.Doc.Done() {
+		return err
+	}
+	if err = s.stop(ctx, name); errs.Is(err, errs.Invalid) {
+		return nil // it has ended just now
+	}
+	return err
+}
+
+// put records a job; refusal is why it is Failed from the start, or nil.
+func (s *Service) put(ctx context.Context, spec Spec, tuned *Tuned, refusal error) (Job, error) {
+	arn := s.arn(spec.TrainingJobName)
+	if refusal != nil && (tuned == nil || !errs.Is(refusal, errs.Invalid)) {
+		return Job{}, refusal
+	}
+	if spec.StoppingCondition.MaxRuntimeInSeconds == nil {
+		day := int((24 * time.Hour).Seconds())
+		spec.StoppingCondition.MaxRuntimeInSeconds = &day
+	}
+	now := s.Now()
+	job := Job{Spec: spec, TrainingJobArn: arn, TrainingJobStatus: InProgress, Tuned: tuned}
+	job.enter(Starting, "Starting the training job", now)
+	r := store.Record[Job]{Name: spec.TrainingJobName, Due: now}
+	if refusal != nil {
+		job.FailureReason = failureReason(refusal)
+		job.end(Failed, Failed, job.FailureReason, now)
+		r.Due = time.Time{}
+	}
+	r.Status, r.Doc = job.TrainingJobStatus, job
+	r, err := s.jobs.Create(ctx, r)
+	if errs.Is(err, errs.Conflict) {
+		return Job{}, errs.Wrap(err, errs.Conflict, "ResourceInUse", "Training job names must be unique within an AWS account and region, "+
+			"and a training job with this name already exists (%s)", arn)
+	} else if err != nil {
+		return Job{}, err
+	}
+	s.signal()
+	return jobOf(r), nil
+}
+
+// objectives are the metrics of a channel, beside its accuracy.
+var objectives = []struct {
+	name  string
+	value func(*fasttext.Metrics) float64
+}{
+	{"precision", (*fasttext.Metrics).Precision},
+	{"recall", (*fasttext.Metrics).Recall},
+	{"f1", (*fasttext.Metrics).F1},
+	{"macro_f1", (*fasttext.Metrics).MacroF1},
+}
+
+// metricsOf are the metrics of a channel at one label per example, cut off after
+// four digits as BlazingText prints its accuracy.
+func metricsOf(channel string, m *fasttext.Metrics, at time.Time) []Metric {
+	all := []Metric{{channel + ":accuracy", cut(m.Precision()), at}}
+	if channel == "validation" {
+		for _, o := range objectives {
+			if v := o.value(m); !math.IsNaN(v) {
+				all = append(all, Metric{channel + ":" + o.name, cut(v), at})
+			}
+		}
+	}
+	return all
+}
+
+func cut(v float64) float64 { return math.Floor(v*1e4+1e-6) / 1e4 }
+
+// reportEpoch records the objective of a tuning job after an epoch.
+func (t *trainer) reportEpoch(ctx context.Context, epoch int, m *fasttext.Metrics) error {
+	at := t.service.Now()
+	for _, metric := range metricsOf("validation", m, at) {
+		if metric.MetricName == t.claim.job.Tuned.Objective {
+			return t.service.proceed(ctx, t.claim, func(job *Job) {
+				job.Epochs = append(job.Epochs, EpochMetric{epoch, metric.Value, at})
+			})
+		}
+	}
+	return nil
+}
