@@ -16,22 +16,30 @@ func (s *Service) predict(ctx context.Context, v *variant, in InvokeInput, deadl
 	}
 	req := requests.Get().(*request)
 	defer req.recycle()
-	switch mediaType := mediaType(in.ContentType); {
+	if err := req.read(in.ContentType, string(in.Body)); err != nil {
+		return nil, err
+	}
+	return v.answer(ctx, req, s.opt.MaxResponseBytes, deadline)
+}
+
+// read decodes a body by its content type.
+func (r *request) read(contentType, body string) error {
+	switch mediaType := mediaType(contentType); {
 	case strings.EqualFold(mediaType, "application/json"):
-		if err := req.readJSON(string(in.Body)); err != nil {
-			return nil, err
-		}
+		return r.readJSON(body)
 	case strings.EqualFold(mediaType, "application/jsonlines"):
-		if err := req.readLines(string(in.Body)); err != nil {
-			return nil, err
-		}
+		return r.readLines(body)
 	default:
 		if mediaType == "" {
 			mediaType = "application/octet-stream" // as HTTP has it
 		}
-		return nil, refuse(415, "content-type %s not supported", clip(mediaType))
+		return refuse(415, "content-type %s not supported", clip(mediaType))
 	}
-	w := answer{lines: req.lines, limit: s.opt.MaxResponseBytes}
+}
+
+// answer runs the model on every text of req and writes at most limit bytes.
+func (v *variant) answer(ctx context.Context, req *request, limit int, deadline time.Time) ([]byte, error) {
+	w := answer{lines: req.lines, limit: limit}
 	w.begin(v, req)
 	for i, text := range req.texts {
 		if i%checkEvery == checkEvery-1 {

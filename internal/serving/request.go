@@ -14,6 +14,7 @@ type request struct {
 	k     int   // labels wanted for each text
 	ks    []int // the same by text, if lines is set
 	lines bool  // the answer is JSON Lines
+	first int   // number of the body's first line in a larger file; 0 stands for 1
 
 	predictions []fasttext.Prediction
 	vector      []float32
@@ -26,7 +27,7 @@ var requests = sync.Pool{New: func() any { return new(request) }}
 func (r *request) recycle() {
 	clear(r.texts) // so that the body can be collected
 	clear(r.predictions[:cap(r.predictions)])
-	r.texts, r.ks, r.k, r.lines = r.texts[:0], r.ks[:0], 0, false
+	r.texts, r.ks, r.k, r.lines, r.first = r.texts[:0], r.ks[:0], 0, false, 0
 	if cap(r.texts) <= 4096 && cap(r.predictions) <= 4096 && cap(r.vector) <= 4096 {
 		requests.Put(r)
 	}
@@ -79,7 +80,7 @@ func (r *request) readLines(body string) error {
 		return err
 	}
 	body = strings.TrimRight(body, " \t\r\n")
-	for number := 1; body != ""; number++ {
+	for number := max(r.first, 1); body != ""; number++ {
 		line, rest, _ := strings.Cut(body, "\n")
 		body = rest
 		d := jsonReader{text: line, line: number}
