@@ -65,6 +65,9 @@ type TrainOptions struct {
 	// many labels and HierarchicalSoftmax or NegativeSampling.
 	Deterministic bool
 
+	// Checkpoint, if not nil, makes training go on from where it was killed.
+	Checkpoint *Checkpoint
+
 	// OnRead is called while the text is read.
 	OnRead func(words int64)
 	// OnVocabulary is called after the text was read, with its tokens and how many words and
@@ -143,6 +146,8 @@ type trainer struct {
 	vectors  *vectorText // of word vectors, which have no examples
 	workers  []*worker
 	best     *snapshot
+	text     string    // what is learned from, as a number; with a checkpoint only
+	saved    time.Time // when the last checkpoint was
 
 	// What workers share. What all of them write often has cache lines of its own.
 	gate    gate
@@ -175,10 +180,12 @@ func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, erro
 	if err != nil {
 		return nil, err
 	}
+	id := txt.identity(opt)
 	t, err := prepareText(ctx, txt, nil, opt)
 	if err != nil {
 		return nil, err
 	}
+	t.text = id
 	return t, ctx.Err()
 }
 
@@ -296,11 +303,18 @@ func (t *trainer) train(ctx context.Context) error {
 	for i := range t.order {
 		t.order[i] = int32(i)
 	}
+	behind, err := t.resume()
+	if err != nil {
+		return err
+	}
 	shuffler := newRNG(t.args.Seed, shufflerStream)
 	for t.epoch = 1; t.epoch <= t.args.Epoch; t.epoch++ {
 		for i := len(t.order) - 1; i > 0; i-- {
 			j := shuffler.intn(i + 1)
 			t.order[i], t.order[j] = t.order[j], t.order[i]
+		}
+		if t.epoch <= behind {
+			continue
 		}
 		t.runWorkers()
 		if err := ctx.Err(); err != nil {
@@ -317,6 +331,9 @@ func (t *trainer) train(ctx context.Context) error {
 		}
 		if action&Stop != 0 {
 			break
+		}
+		if err := t.checkpoint(); err != nil {
+			return err
 		}
 	}
 	t.spread()

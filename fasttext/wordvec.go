@@ -47,6 +47,7 @@ func prepareVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*traine
 	if err != nil {
 		return nil, err
 	}
+	id := txt.identity(opt)
 	d := newDictionary(opt.Args)
 	d.tokens = txt.tokens
 	all, ids := mergeLexicons(txt.lexicons)
@@ -71,7 +72,7 @@ func prepareVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*traine
 		return nil, fmt.Errorf("%d words and -bucket %d are more rows than the file format has", d.words, opt.Bucket)
 	}
 
-	t := &trainer{args: opt.Args, opt: &opt, vectors: &vectorText{}}
+	t := &trainer{args: opt.Args, opt: &opt, text: id, vectors: &vectorText{}}
 	t.vectors.cut(txt, ids, meanings, threads)
 	for _, p := range t.vectors.pieces {
 		t.total += int64(len(p.tokens)) * int64(opt.Epoch)
