@@ -118,7 +118,7 @@ func (t *trainer) resume() (epochs int, err error) {
 	t.saved = t.start
 	f, err := os.Open(c.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return 0, mayCreate(c.Path)
 	}
 	if err != nil {
 		return 0, err
@@ -149,6 +149,15 @@ func (t *trainer) resume() (epochs int, err error) {
 		return head.Epoch, c.OnResume(head.Epoch, head.Note)
 	}
 	return head.Epoch, nil
+}
+
+// mayCreate finds out now, and not after an epoch, whether a file can be written.
+func mayCreate(path string) error {
+	f, err := createBeside(path)
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // checkpoint writes the state of training at the end of an epoch, if it is time to.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -83,6 +84,17 @@ func (r *calibrateCommand) run(c *cobra.Command) error {
 		return fmt.Errorf("writing the calibration: %w", err)
 	}
 	return writeReport(c.OutOrStdout(), &calibrationReport{Path: path, Calibration: calibration}, r.asJSON)
+}
+
+// calibrate fits a calibration to the validation rows and writes it beside the model.
+func (t *training) calibrate(ctx context.Context, model string) (*calibrationReport, error) {
+	var readErr error
+	c, err := t.model.Calibrate(ctx, modelExamples(t.model, dataset.Slice(t.held), t.flags.args.Label, t.normalize, &readErr))
+	if err = errors.Join(readErr, err); err != nil {
+		return nil, err
+	}
+	path := fasttext.CalibrationPath(model)
+	return &calibrationReport{Path: path, Calibration: c}, c.SaveFile(path)
 }
 
 // modelExamples are the rows as the model has them: texts normalised, labels with its

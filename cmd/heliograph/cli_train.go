@@ -22,9 +22,11 @@ import (
 // them. The defaults suit some hundred to some ten thousand texts, and give a file of
 // about 20 MB.
 type trainFlags struct {
-	args     fasttext.Args
-	loss     string
-	stopping struct {
+	args          fasttext.Args
+	loss          string
+	deterministic bool
+	weights       weightFlags
+	stopping      struct {
 		on        bool
 		patience  int
 		minEpochs int
@@ -46,6 +48,8 @@ func (f *trainFlags) add(c *cobra.Command) {
 	f.args.Bucket = 200_000
 	flags.Var((*bucketFlag)(&f.args.Bucket), "bucket", `rows that n-grams share, by hash, each taking 4 bytes times dim; "auto" for what the text needs`)
 	flags.IntVar(&f.args.Thread, "threads", runtime.GOMAXPROCS(0), "workers; with 1, the same seed gives the same model")
+	flags.BoolVar(&f.deterministic, "deterministic", false, "the same seed gives the same model with any number of threads; slower")
+	f.weights.add(c)
 	flags.IntVar(&f.args.Seed, "seed", 1, "of every random choice")
 	flags.StringVar(&f.args.PretrainedVectors, "pretrained-vectors", "", "word vectors (.vec) to start from")
 	flags.BoolVar(&f.stopping.on, "early-stopping", false, "stop when the validation accuracy stops rising, and keep the best epoch")
@@ -84,6 +88,9 @@ func (f *trainFlags) validate() error {
 	if f.args.Loss, err = fasttext.ParseLoss(f.loss); err != nil {
 		return fmt.Errorf("--loss: %w", err)
 	}
+	if _, err := f.weights.parse(f.args.Label); err != nil {
+		return err
+	}
 	if f.stopping.patience < 1 {
 		return fmt.Errorf("--patience: %d epochs are too few, give at least 1", f.stopping.patience)
 	}
@@ -98,6 +105,7 @@ type training struct {
 	normalize bool
 	progress  progress
 
+	resume   *resumeFlags        // nil if there is nothing to go on from
 	autotune *autotuneFlags      // nil, or not on: without a search
 	tuned    *fasttext.Autotuned // what the search found
 
@@ -107,6 +115,7 @@ type training struct {
 	last       fasttext.Progress
 	epochs     int           // run
 	bestEpoch  int           // kept by early stopping; 0 without
+	bestScore  float64       // of that epoch
 	took       time.Duration // reading included
 }
 
@@ -118,17 +127,24 @@ func (t *training) run(ctx context.Context) error {
 	defer t.progress.end()
 	lines := dataset.Lines(t.source, dataset.LineOptions{Normalize: t.normalize})
 	defer lines.Close()
+	weights, err := t.flags.weights.parse(t.flags.args.Label)
+	if err != nil {
+		return err
+	}
 	opt := fasttext.TrainOptions{
-		Args:         t.flags.args,
-		OnRead:       t.progress.read,
-		OnVocabulary: func(tokens int64, vocabulary, _ int) { t.tokens, t.vocabulary = tokens, vocabulary },
+		Args:          t.flags.args,
+		Deterministic: t.flags.deterministic,
+		BalanceLabels: t.flags.weights.balance,
+		LabelWeights:  weights,
+		OnRead:        t.progress.read,
+		OnVocabulary:  func(tokens int64, vocabulary, _ int) { t.tokens, t.vocabulary = tokens, vocabulary },
 		OnProgress: func(p fasttext.Progress) {
 			t.last = p
 			t.progress.show(p)
 		},
 		OnEpoch: t.epochEnds(ctx),
 	}
-	var err error
+	t.keep(&opt)
 	t.model, err = fasttext.Train(ctx, lines, opt)
 	t.took = time.Since(start)
 	if t.epochs == 0 {
@@ -145,7 +161,6 @@ func (t *training) epochEnds(ctx context.Context) func(fasttext.Epoch) (fasttext
 	if !t.flags.stopping.on {
 		return nil
 	}
-	best := -1.0
 	return func(e fasttext.Epoch) (fasttext.Action, error) {
 		t.epochs = e.Number
 		score := newScore(1)
@@ -154,8 +169,8 @@ func (t *training) epochEnds(ctx context.Context) func(fasttext.Epoch) (fasttext
 		}
 		accuracy := score.accuracy()
 		t.progress.say("epoch %d  validation accuracy %.4f", e.Number, accuracy)
-		if accuracy > best {
-			best, t.bestEpoch = accuracy, e.Number
+		if t.bestEpoch == 0 || accuracy > t.bestScore {
+			t.bestScore, t.bestEpoch = accuracy, e.Number
 			return fasttext.KeepBest, nil
 		}
 		if e.Number >= t.flags.stopping.minEpochs && e.Number-t.bestEpoch >= t.flags.stopping.patience {

@@ -139,6 +139,9 @@ func pathless(err error) error {
 	if fault, ok := errors.AsType[*os.PathError](err); ok {
 		return fault.Err
 	}
+	if fault, ok := errors.AsType[*fasttext.FormatError](err); ok {
+		return fault
+	}
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/heliograph/heliograph/dataset"
+	"github.com/heliograph/heliograph/fasttext"
 )
 
 func newTrainCommand() *cobra.Command {
@@ -30,24 +31,38 @@ place to say which it was, so "predict" and "evaluate" normalise unless told --r
 With --validation or --validation-fraction the report says how well the model
 does on text it hasn't seen.
 
+With --early-stopping, the epoch that does best on the validation rows is the one kept.
+With --calibrate, the model's probabilities are then made to say how often it is right
+("heliograph calibrate" tells how), and for --loss ova and ns each label gets its threshold.
+
+With --checkpoint FILE, a training that was killed goes on where it was when the same
+command is given again; the file is removed once the model is written. With
+--continue MODEL, training goes on from a model with other texts: their new words and
+labels come in addition. Give few epochs and a low --lr, or it learns the new texts
+at the expense of the old ones.
+
 With --autotune, many models are trained with different options, several at a time, and the one that does best
 on the validation rows is kept. The figure it was chosen by is a little too good to be true: for an
 honest one, measure the model on rows that neither it nor the search has seen.`,
 		Example: `  heliograph train --input requests.csv --validation-fraction 0.1 --output requests.bin
   heliograph train --input train.txt --validation valid.txt --output tags.bin --loss ova --early-stopping
-  heliograph train --input requests.csv --validation-fraction 0.2 --output requests.bin --autotune 5m`,
+  heliograph train --input requests.csv --validation-fraction 0.2 --output requests.bin --autotune 5m
+  heliograph train --input new.csv --continue requests.bin --output requests-2.bin --lr 0.1 --epochs 5
+  heliograph train --input rare.csv --validation-fraction 0.1 --output rare.bin --balance --calibrate`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return t.run(c) },
 	}
 	t.read.add(c)
 	t.normalize.add(c)
 	t.train.add(c)
+	t.resume.add(c)
 	t.autotune.add(c)
 	flags := c.Flags()
 	flags.StringVarP(&t.input, "input", "i", "", "file to learn from, - for standard input")
 	flags.StringVar(&t.validation, "validation", "", "file to measure the model on")
 	flags.Float64Var(&t.fraction, "validation-fraction", 0, "share of the input to hold back and measure the model on, between 0 and 1")
 	flags.StringVarP(&t.output, "output", "o", "", "model file to write")
+	flags.BoolVar(&t.calibrate, "calibrate", false, "fit a calibration to the validation rows and write it beside the model")
 	flags.BoolVar(&t.force, "force", false, "overwrite the model file if it exists")
 	flags.BoolVar(&t.asJSON, "json", false, "print the report as JSON")
 	requireFlags(c, "input", "output")
@@ -59,21 +74,31 @@ type trainCommand struct {
 	read      inputFlags
 	normalize normalizeFlags
 	train     trainFlags
+	resume    resumeFlags
 	autotune  autotuneFlags
 
 	input, validation, output string
 	fraction                  float64
-	force, asJSON             bool
+	calibrate, force, asJSON  bool
 }
 
 func (t *trainCommand) run(c *cobra.Command) error {
 	if err := t.train.validate(); err != nil {
 		return err
 	}
-	if t.train.stopping.on && t.validation == "" && t.fraction == 0 {
-		return errors.New("--early-stopping needs something to measure on: give --validation or --validation-fraction")
+	if t.validation == "" && t.fraction == 0 {
+		const needs = "%s needs something to measure on: give --validation or --validation-fraction"
+		if t.train.stopping.on {
+			return fmt.Errorf(needs, "--early-stopping")
+		}
+		if t.calibrate {
+			return fmt.Errorf(needs, "--calibrate")
+		}
 	}
 	if err := t.autotune.validate(c, t); err != nil {
+		return err
+	}
+	if err := t.resume.validate(c, t); err != nil {
 		return err
 	}
 	if t.input == "-" && t.validation == "-" {
@@ -82,25 +107,45 @@ func (t *trainCommand) run(c *cobra.Command) error {
 	if err := mayWrite(t.output, t.force); err != nil {
 		return err
 	}
+	if t.calibrate {
+		if err := mayWrite(fasttext.CalibrationPath(t.output), t.force); err != nil {
+			return err
+		}
+	}
+	if err := t.resume.open(); err != nil {
+		return err
+	}
+	defer t.resume.close()
 	r, err := t.read.open(c, t.input)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	run := &training{flags: &t.train, autotune: &t.autotune, source: &countingSource{Source: r}, normalize: t.normalize.forTraining(r)}
+	run := &training{flags: &t.train, resume: &t.resume, autotune: &t.autotune, source: &countingSource{Source: r}, normalize: t.normalize.forTraining(r)}
 	if err := t.hold(c, r, run); err != nil {
 		return err
 	}
 	run.progress = newProgress(c.ErrOrStderr(), t.train.args.Epoch)
 	if err := run.run(c.Context()); err != nil {
+		if errors.Is(err, context.Canceled) && exists(t.resume.checkpoint) {
+			return fmt.Errorf("interrupted: the same command goes on from %s", t.resume.checkpoint)
+		}
 		return explainTraining(err, run.source, r)
 	}
 	if err := run.model.SaveFile(t.output); err != nil {
 		return fmt.Errorf("writing the model: %w", err)
 	}
+	if err := t.resume.forget(); err != nil {
+		return err
+	}
 	report, err := newTrainReport(c.Context(), run, r.Name(), t.output)
 	if err != nil {
 		return err
+	}
+	if t.calibrate {
+		if report.Calibration, err = run.calibrate(c.Context(), t.output); err != nil {
+			return fmt.Errorf("the model is written, but not its calibration: %w", err)
+		}
 	}
 	return writeReport(c.OutOrStdout(), report, t.asJSON)
 }
@@ -169,6 +214,8 @@ type trainReport struct {
 	Validation     *scoreReport `json:"validation,omitempty"`
 	Autotune       *tuneReport  `json:"autotune,omitempty"`
 
+	Calibration *calibrationReport `json:"calibration,omitempty"`
+
 	lossName string
 }
 
@@ -229,6 +276,12 @@ func (r *trainReport) WriteText(w io.Writer) error {
 	} else {
 		b.WriteString("\nvalidation: ")
 		if err := r.Validation.WriteText(&b); err != nil {
+			return err
+		}
+	}
+	if r.Calibration != nil {
+		b.WriteString("\ncalibration: ")
+		if err := r.Calibration.WriteText(&b); err != nil {
 			return err
 		}
 	}
