@@ -55,6 +55,7 @@ var (
 	imagePattern = newPattern(255, `[\S]+`)
 	urlPattern   = newPattern(1024, `(https|s3)://([^/]+)/?(.*)`)
 	envPattern   = newPattern(1024, `[a-zA-Z_][a-zA-Z0-9_]*`)
+	alarmPattern = newPattern(255, `.*\S.*`)
 	hostPattern  = newPattern(63, `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`)
 )
 

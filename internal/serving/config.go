@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,11 +63,20 @@ type ServerlessConfig struct {
 	ProvisionedConcurrency *int `json:",omitempty"`
 }
 
-func (v *ProductionVariant) weight() float64 {
+// Weight is the share of the traffic beside the other variants' weights.
+func (v *ProductionVariant) Weight() float64 {
 	if v.InitialVariantWeight == nil {
 		return 1
 	}
 	return *v.InitialVariantWeight
+}
+
+// check refuses more concurrency held ready than there may be.
+func (k *ServerlessConfig) check(variant string) error {
+	if k != nil && k.ProvisionedConcurrency != nil && k.MaxConcurrency != nil && *k.ProvisionedConcurrency > *k.MaxConcurrency {
+		return errs.Invalidf("The variant %q has a ProvisionedConcurrency of %d, over its MaxConcurrency of %d.", variant, *k.ProvisionedConcurrency, *k.MaxConcurrency)
+	}
+	return nil
 }
 
 // CreateEndpointConfig records an endpoint config; its models must exist.
@@ -79,7 +89,7 @@ func (s *Service) CreateEndpointConfig(ctx context.Context, e EndpointConfig) (E
 	}
 	var r store.Record[EndpointConfig]
 	err := s.opt.DB.Tx(ctx, func(ctx context.Context) (err error) {
-		for _, v := range e.ProductionVariants {
+		for _, v := range append(slices.Clone(e.ProductionVariants), e.ShadowProductionVariants...) {
 			if _, err := s.models.Get(ctx, v.ModelName); err != nil {
 				return s.missing(err, "model", "model", v.ModelName)
 			}
@@ -139,6 +149,14 @@ func (e *EndpointConfig) check() error {
 			e.ProductionVariants[i].check(&c, fmt.Sprintf("productionVariants.%d.member", i+1))
 		}
 	}
+	switch n := len(e.ShadowProductionVariants); {
+	case n > 10:
+		c.add(n, "shadowProductionVariants", "Member must have length less than or equal to 10")
+	default:
+		for i := range e.ShadowProductionVariants {
+			e.ShadowProductionVariants[i].check(&c, fmt.Sprintf("shadowProductionVariants.%d.member", i+1))
+		}
+	}
 	if err := c.err(); err != nil {
 		return err
 	}
@@ -174,13 +192,15 @@ func (v *ProductionVariant) check(c *constraints, at string) {
 // offered reports what breaks no rule of a single member: what contradicts
 // itself, and what is valid on SageMaker and not to be had here.
 func (e *EndpointConfig) offered() error {
+	if n := len(e.ShadowProductionVariants); n > 0 && (n > 1 || len(e.ProductionVariants) > 1) {
+		return errs.Invalidf("With ShadowProductionVariants an endpoint has one production variant and one shadow variant; the config has %d and %d.", len(e.ProductionVariants), n)
+	}
 	seen, total := map[string]bool{}, 0.0
-	for i := range e.ProductionVariants {
-		v := &e.ProductionVariants[i]
+	for i, v := range append(slices.Clone(e.ProductionVariants), e.ShadowProductionVariants...) {
 		name := strings.ToLower(v.VariantName)
 		switch {
 		case seen[name]:
-			return errs.Invalidf("Two production variants are called %q; each needs its own name.", v.VariantName)
+			return errs.Invalidf("Two variants are called %q; each needs its own name.", v.VariantName)
 		case v.ModelName == "":
 			return errs.Invalidf("The production variant %q has no ModelName. Inference components are not offered: name a model.", v.VariantName)
 		case v.ServerlessConfig != nil && (v.InstanceType != "" || v.InitialInstanceCount != nil):
@@ -188,14 +208,17 @@ func (e *EndpointConfig) offered() error {
 		case v.ServerlessConfig == nil && (v.InstanceType == "" || v.InitialInstanceCount == nil):
 			return errs.Invalidf("The production variant %q needs InstanceType and InitialInstanceCount, or a ServerlessConfig.", v.VariantName)
 		}
+		if err := v.ServerlessConfig.check(v.VariantName); err != nil {
+			return err
+		}
 		seen[name] = true
-		total += v.weight()
+		if i < len(e.ProductionVariants) {
+			total += v.Weight()
+		}
 	}
 	switch {
 	case total == 0:
 		return errs.Invalidf("The InitialVariantWeight of every production variant is 0, so that none would get traffic; give at least one a weight.")
-	case len(e.ShadowProductionVariants) > 0:
-		return errs.Invalidf("Shadow production variants are not offered yet; leave ShadowProductionVariants out.")
 	case given(e.AsyncInferenceConfig):
 		return errs.Invalidf("Asynchronous inference is not offered yet; leave AsyncInferenceConfig out.")
 	case given(e.ExplainerConfig):

@@ -21,36 +21,33 @@ func (e *loadError) Unwrap() error { return e.err }
 // maxReason is the length of FailureReason that clients accept.
 const maxReason = 1024
 
-// load brings the models of all variants into memory and notes in doc what they
+// load brings the models of all variants into memory and notes in d what they
 // came from. If one fails, all are let go.
-func (s *Service) load(ctx context.Context, l *live, doc *endpointDoc) (*variantSet, error) {
+func (s *Service) load(ctx context.Context, l *live, d *deployment) (*variantSet, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	variants := make([]*variant, len(doc.Variants))
-	failures := make([]error, len(doc.Variants))
+	wanted := d.all()
+	variants := make([]*variant, len(wanted))
+	failures := make([]error, len(wanted))
 	var wait sync.WaitGroup
-	for i := range doc.Variants {
+	for i := range wanted {
 		wait.Go(func() {
-			if variants[i], failures[i] = s.loadVariant(ctx, l, &doc.Variants[i]); failures[i] != nil {
+			if variants[i], failures[i] = s.loadVariant(ctx, l, wanted[i]); failures[i] != nil {
 				cancel() // the others need not finish
 			}
 		})
 	}
 	wait.Wait()
-	set := &variantSet{}
-	for _, v := range variants {
-		if v != nil {
-			set.variants = append(set.variants, v)
-		}
-	}
 	if err := firstFailure(failures); err != nil {
-		set.release()
+		for _, v := range variants {
+			if v != nil {
+				v.hold.release()
+			}
+		}
 		return nil, err
 	}
-	for i, v := range set.variants {
-		set.total += doc.Variants[i].weight()
-		v.upTo = set.total
-	}
+	set := &variantSet{variants: variants[:len(d.Variants)], shadows: variants[len(d.Variants):]}
+	set.weigh(d)
 	return set, nil
 }
 

@@ -2,7 +2,6 @@ package serving
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
@@ -11,56 +10,64 @@ import (
 
 // The states of an endpoint.
 const (
-	Creating  = "Creating"  // its models are being loaded
-	InService = "InService" // it answers
-	Failed    = "Failed"    // see FailureReason; it can only be deleted
-	Deleting  = "Deleting"  // it no longer answers
+	Creating             = "Creating"             // its models are being loaded
+	InService            = "InService"            // it answers
+	Updating             = "Updating"             // it answers, and changes to another config or other weights
+	RollingBack          = "RollingBack"          // it answers, and goes back to what it was before an update
+	UpdateRollbackFailed = "UpdateRollbackFailed" // neither what an update asked for nor what was before can be loaded
+	Failed               = "Failed"               // see FailureReason; it can only be deleted
+	Deleting             = "Deleting"             // it no longer answers
 )
+
+// answering reports whether an endpoint of that status answers once it is loaded.
+func answering(status string) bool {
+	return status == InService || status == Updating || status == RollingBack
+}
 
 // Endpoint is a name under which the variants of an endpoint config answer.
 type Endpoint struct {
 	EndpointName       string
 	EndpointConfigName string
-	DeploymentConfig   json.RawMessage // as sent to CreateEndpoint
+	DeploymentConfig   *DeploymentConfig // of the creation, or of the last update
 	Tags               []Tag
 
 	ARN            string // filled in by the service, as is what follows
 	EndpointStatus string
-	FailureReason  string // at most 1,024 characters; "" unless EndpointStatus is Failed
+	FailureReason  string // at most 1,024 characters; of the creation, or of an update that was rolled back
 	Variants       []EndpointVariant
+	ShadowVariants []EndpointVariant
+	Pending        *PendingDeployment // what an update under way leads to, else nil
 	Created        time.Time
 	Updated        time.Time
 }
 
-// EndpointVariant is a production variant as it serves. Before the endpoint was
-// in service for the first time, Deployed is zero.
-type EndpointVariant struct {
-	VariantName      string
-	ModelName        string
-	Image            string
-	ModelData        string // address of the artifact
-	ModelBytes       int64  // size of the model in it
-	Deployed         time.Time
-	Weight           float64
-	InstanceCount    *int
-	ServerlessConfig *ServerlessConfig
-}
-
-// endpointDoc is what the record of an endpoint holds. It repeats what it needs
-// of config and models, which may be deleted while the endpoint goes on.
-type endpointDoc struct {
+// PendingDeployment is what an endpoint is being updated to.
+type PendingDeployment struct {
 	EndpointConfigName string
-	DeploymentConfig   json.RawMessage `json:",omitempty"`
-	FailureReason      string          `json:",omitempty"`
-	Variants           []deployedVariant
-	Tags               []Tag `json:",omitempty"`
+	Variants           []EndpointVariant
+	ShadowVariants     []EndpointVariant
+	Started            time.Time
 }
 
-type deployedVariant struct {
-	ProductionVariant
-	Image    string
-	Artifact artifact
-	Deployed time.Time `json:",omitzero"`
+// EndpointVariant is a production variant as it serves. Before its model was
+// loaded for the first time, Deployed is zero.
+type EndpointVariant struct {
+	ProductionVariant // with the present weight, instance count and concurrency
+	Image             string
+	ModelData         string // address of the artifact
+	ModelBytes        int64  // size of the model in it
+	Deployed          time.Time
+	Desired           ProductionVariant // what a change of weights under way leads to
+	Status            string            // of a variant that is being deployed: Creating, ActivatingTraffic or Baking
+}
+
+// endpointDoc is what the record of an endpoint holds.
+type endpointDoc struct {
+	deployment
+	DeploymentConfig *DeploymentConfig `json:",omitempty"`
+	FailureReason    string            `json:",omitempty"`
+	Update           *update           `json:",omitempty"` // under way
+	Tags             []Tag             `json:",omitempty"`
 }
 
 // CreateEndpoint records an endpoint, which Run then brings into service.
@@ -72,13 +79,17 @@ func (s *Service) CreateEndpoint(ctx context.Context, e Endpoint) (Endpoint, err
 	c.match(e.EndpointName, "endpointName", namePattern)
 	c.match(e.EndpointConfigName, "endpointConfigName", namePattern)
 	c.tags(e.Tags)
+	e.DeploymentConfig.check(&c)
 	if err := c.err(); err != nil {
 		return e, err
 	}
-	doc := endpointDoc{EndpointConfigName: e.EndpointConfigName, DeploymentConfig: e.DeploymentConfig, Tags: e.Tags}
+	if err := s.checkRollout(ctx, e.DeploymentConfig); err != nil {
+		return e, err
+	}
+	doc := endpointDoc{DeploymentConfig: e.DeploymentConfig, Tags: e.Tags}
 	var r store.Record[endpointDoc]
 	err := s.opt.DB.Tx(ctx, func(ctx context.Context) (err error) {
-		if doc.Variants, err = s.resolve(ctx, e.EndpointConfigName); err != nil {
+		if doc.deployment, err = s.resolve(ctx, e.EndpointConfigName); err != nil {
 			return err
 		}
 		r, err = s.endpoints.Create(ctx, store.Record[endpointDoc]{Name: e.EndpointName, Status: Creating, Due: time.Now(), Doc: doc})
@@ -92,24 +103,6 @@ func (s *Service) CreateEndpoint(ctx context.Context, e Endpoint) (Endpoint, err
 	s.enter(r)
 	s.notify()
 	return s.endpoint(r), nil
-}
-
-// resolve looks up what a config's variants serve.
-func (s *Service) resolve(ctx context.Context, config string) ([]deployedVariant, error) {
-	r, err := s.configs.Get(ctx, config)
-	if err != nil {
-		return nil, s.missing(err, "endpoint-config", "endpoint configuration", config)
-	}
-	variants := make([]deployedVariant, len(r.Doc.ProductionVariants))
-	for i, v := range r.Doc.ProductionVariants {
-		m, err := s.models.Get(ctx, v.ModelName)
-		if err != nil {
-			return nil, s.missing(err, "model", "model", v.ModelName)
-		}
-		container := m.Doc.container()
-		variants[i] = deployedVariant{ProductionVariant: v, Image: container.Image, Artifact: artifact{location: container.location()}}
-	}
-	return variants, nil
 }
 
 // DescribeEndpoint returns an endpoint in its present state.
@@ -140,7 +133,7 @@ func (s *Service) DeleteEndpoint(ctx context.Context, name string) error {
 	if err != nil {
 		return s.missing(err, "endpoint", "endpoint", name)
 	}
-	s.enter(r).become(Deleting, nil)
+	s.enter(r).become(Deleting)
 	s.interrupt(name)
 	s.notify()
 	return nil
@@ -165,18 +158,40 @@ func (s *Service) endpoint(r store.Record[endpointDoc]) Endpoint {
 		Created:            r.Created,
 		Updated:            r.Updated,
 	}
-	for _, v := range r.Doc.Variants {
-		e.Variants = append(e.Variants, EndpointVariant{
-			VariantName:      v.VariantName,
-			ModelName:        v.ModelName,
-			Image:            v.Image,
-			ModelData:        v.Artifact.location.String(),
-			ModelBytes:       v.Artifact.ModelBytes,
-			Deployed:         v.Deployed,
-			Weight:           v.weight(),
-			InstanceCount:    v.InitialInstanceCount,
-			ServerlessConfig: v.ServerlessConfig,
-		})
+	e.Variants, e.ShadowVariants = views(r.Doc.Variants), views(r.Doc.Shadows)
+	if u := r.Doc.Update; u != nil && u.Target != nil {
+		e.Pending = &PendingDeployment{
+			EndpointConfigName: u.Target.EndpointConfigName,
+			Variants:           views(u.Target.Variants),
+			ShadowVariants:     views(u.Target.Shadows),
+			Started:            u.Started,
+		}
+		for _, variants := range [][]EndpointVariant{e.Pending.Variants, e.Pending.ShadowVariants} {
+			for i := range variants {
+				variants[i].Status = u.stage()
+			}
+		}
+	} else if u != nil {
+		for _, variants := range [][]EndpointVariant{e.Variants, e.ShadowVariants} {
+			for i := range variants {
+				u.Weights.apply(&variants[i].Desired)
+			}
+		}
 	}
 	return e
+}
+
+func views(variants []deployedVariant) []EndpointVariant {
+	var all []EndpointVariant
+	for _, v := range variants {
+		all = append(all, EndpointVariant{
+			ProductionVariant: v.ProductionVariant,
+			Image:             v.Image,
+			ModelData:         v.Artifact.location.String(),
+			ModelBytes:        v.Artifact.ModelBytes,
+			Deployed:          v.Deployed,
+			Desired:           v.ProductionVariant,
+		})
+	}
+	return all
 }

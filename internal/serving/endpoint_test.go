@@ -111,14 +111,17 @@ func TestCreateRefusals(t *testing.T) {
 		"eleven variants":    {config(func(e *serving.EndpointConfig) { e.ProductionVariants = make([]serving.ProductionVariant, 11) }), "Member must have length less than or equal to 10"},
 		"same variant twice": {config(func(e *serving.EndpointConfig) {
 			e.ProductionVariants = append(e.ProductionVariants, e.ProductionVariants[0])
-		}), "Two production variants"},
-		"data capture":     {config(func(e *serving.EndpointConfig) { e.DataCaptureConfig = []byte(`{"EnableCapture": true}`) }), "Data capture is not offered yet"},
-		"async":            {config(func(e *serving.EndpointConfig) { e.AsyncInferenceConfig = []byte(`{}`) }), "not offered yet"},
-		"shadow":           {config(func(e *serving.EndpointConfig) { e.ShadowProductionVariants = e.ProductionVariants }), "not offered yet"},
-		"missing model":    {variant(func(v *serving.ProductionVariant) { v.ModelName = "gone" }), `Could not find model "arn:aws:sagemaker:us-east-1:123456789012:model/gone".`},
-		"local instance":   {variant(func(v *serving.ProductionVariant) { v.InstanceType = "local" }), "Value 'local' at 'productionVariants.1.member.instanceType' failed to satisfy constraint: Member must satisfy enum value set"},
-		"negative weight":  {variant(func(v *serving.ProductionVariant) { w := -1.0; v.InitialVariantWeight = &w }), "greater than or equal to 0"},
-		"no weight at all": {variant(func(v *serving.ProductionVariant) { w := 0.0; v.InitialVariantWeight = &w }), "none would get traffic"},
+		}), "Two variants are called"},
+		"data capture": {config(func(e *serving.EndpointConfig) { e.DataCaptureConfig = []byte(`{"EnableCapture": true}`) }), "Data capture is not offered yet"},
+		"async":        {config(func(e *serving.EndpointConfig) { e.AsyncInferenceConfig = []byte(`{}`) }), "not offered yet"},
+		"two shadows": {config(func(e *serving.EndpointConfig) {
+			e.ShadowProductionVariants = []serving.ProductionVariant{variantOf("there", 1), variantOf("there", 1)}
+		}), "one production variant and one shadow variant"},
+		"shadow of the same name": {config(func(e *serving.EndpointConfig) { e.ShadowProductionVariants = e.ProductionVariants }), "Two variants are called"},
+		"missing model":           {variant(func(v *serving.ProductionVariant) { v.ModelName = "gone" }), `Could not find model "arn:aws:sagemaker:us-east-1:123456789012:model/gone".`},
+		"local instance":          {variant(func(v *serving.ProductionVariant) { v.InstanceType = "local" }), "Value 'local' at 'productionVariants.1.member.instanceType' failed to satisfy constraint: Member must satisfy enum value set"},
+		"negative weight":         {variant(func(v *serving.ProductionVariant) { w := -1.0; v.InitialVariantWeight = &w }), "greater than or equal to 0"},
+		"no weight at all":        {variant(func(v *serving.ProductionVariant) { w := 0.0; v.InitialVariantWeight = &w }), "none would get traffic"},
 		"odd memory": {variant(func(v *serving.ProductionVariant) {
 			v.ServerlessConfig = &serving.ServerlessConfig{MemorySizeInMB: n(1500), MaxConcurrency: n(1)}
 		}), "[1024, 2048, 3072, 4096, 5120, 6144]"},
@@ -159,6 +162,11 @@ func TestDenied(t *testing.T) {
 		"DescribeEndpoint":       func() error { _, err := h.DescribeEndpoint(ctx, "e"); return err },
 		"ListEndpoints":          func() error { _, _, err := h.ListEndpoints(ctx, store.Query{}); return err },
 		"DeleteEndpoint":         func() error { return h.DeleteEndpoint(ctx, "e") },
+		"UpdateEndpoint":         func() error { _, err := h.UpdateEndpoint(ctx, serving.UpdateInput{}); return err },
+		"UpdateEndpointWeightsAndCapacities": func() error {
+			_, err := h.UpdateEndpointWeightsAndCapacities(ctx, "e", nil)
+			return err
+		},
 		"InvokeEndpoint": func() error {
 			_, known := h.invoke("e", "application/json", `{"instances": ["a"]}`)
 			_, unknown := h.invoke("x", "application/json", `{"instances": ["a"]}`)

@@ -44,24 +44,40 @@ func (s *Service) Invoke(ctx context.Context, in InvokeInput) (InvokeOutput, err
 	if err := s.opt.Auth.Authorize(ctx, "sagemaker:InvokeEndpoint", l.arn); err != nil {
 		return InvokeOutput{}, err
 	}
-	variants := l.state.Load().variants
-	if variants == nil {
-		var err error
-		if variants, err = s.awaitVariants(ctx, l); err != nil {
-			return InvokeOutput{}, err
-		}
-	}
-	v := variants.pick(in.Variant)
-	if v == nil {
-		return InvokeOutput{}, invalid("Endpoint %s has no variant called %s; it has: %s.", l.name, clip(in.Variant), variants.names())
+	variants, v, err := s.variantFor(ctx, l, in.Variant)
+	if err != nil {
+		return InvokeOutput{}, err
 	}
 	start := time.Now()
+	variants.shadow(s, l, in, start)
 	body, err := s.invoke(ctx, l, v, in, start)
 	v.meter.observe(err, time.Since(start))
 	if err != nil {
 		return InvokeOutput{}, err
 	}
 	return InvokeOutput{ContentType: in.ContentType, Variant: v.name, Body: body}, nil
+}
+
+// variantFor chooses who answers a request.
+func (s *Service) variantFor(ctx context.Context, l *live, target string) (variants *variantSet, v *variant, err error) {
+	st := l.state.Load()
+	if variants = st.choose(); variants == nil {
+		if st, err = s.awaitVariants(ctx, l); err != nil {
+			return nil, nil, err
+		}
+		variants = st.choose()
+	}
+	if v = variants.pick(target); v == nil && st.next != nil {
+		for _, variants = range []*variantSet{st.variants, st.next} { // an update renames variants
+			if variants != nil && v == nil {
+				v = variants.pick(target)
+			}
+		}
+	}
+	if v == nil {
+		return nil, nil, invalid("Endpoint %s has no variant called %s; it has: %s.", l.name, clip(target), variants.names())
+	}
+	return variants, v, nil
 }
 
 // invoke computes an answer when its turn has come.
@@ -119,8 +135,8 @@ func (s *Service) takeTurn(ctx context.Context) error {
 
 // awaitVariants waits a little if the endpoint was in service before the server
 // started again, and says why it cannot answer else.
-func (s *Service) awaitVariants(ctx context.Context, l *live) (*variantSet, error) {
-	if st := l.state.Load(); st.status == InService && st.variants == nil {
+func (s *Service) awaitVariants(ctx context.Context, l *live) (*state, error) {
+	if st := l.state.Load(); answering(st.status) && st.choose() == nil {
 		timer := time.NewTimer(restoreWait)
 		defer timer.Stop()
 		select {
@@ -131,9 +147,9 @@ func (s *Service) awaitVariants(ctx context.Context, l *live) (*variantSet, erro
 		}
 	}
 	switch st := l.state.Load(); {
-	case st.variants != nil:
-		return st.variants, nil
-	case st.status == InService:
+	case st.choose() != nil:
+		return st, nil
+	case answering(st.status):
 		return nil, errs.New(errs.Unavailable, "ModelNotReadyException", "The model of endpoint %s is being loaded; try again.", l.name)
 	default:
 		return nil, invalid("Endpoint %s of account %s is not in service: its status is %s.", l.name, s.opt.Account, st.status)

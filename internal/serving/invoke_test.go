@@ -191,7 +191,7 @@ func TestVariants(t *testing.T) {
 	h.model("two", h.put("two.tar.gz", packed(t, trained(t, "x", "y"))))
 	h.config("both", variantOf("one", 3), variantOf("two", 1))
 	h.create("both", "both")
-	if e := h.await("both"); e.EndpointStatus != serving.InService || e.Variants[0].Weight != 3 {
+	if e := h.await("both"); e.EndpointStatus != serving.InService || e.Variants[0].Weight() != 3 {
 		t.Fatalf("both: %+v", e)
 	}
 	in := serving.InvokeInput{Endpoint: "both", ContentType: asJSON, Body: []byte(`{"instances": ["x"]}`)}

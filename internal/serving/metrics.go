@@ -25,11 +25,13 @@ var resultNames = [...]string{
 type meters struct {
 	invocations *telemetry.Counter
 	seconds     *telemetry.Histogram
+	dropped     *telemetry.Counter
 }
 
 func newMeters(m *telemetry.Metrics) meters {
 	return meters{
 		invocations: m.Counter("heliograph_invocations_total", "Invocations of endpoints, by result.", "endpoint", "variant", "result"),
+		dropped:     m.Counter("heliograph_shadow_dropped_total", "Copies of requests that shadow variants did not get because too many were under way.", "endpoint", "variant"),
 		seconds:     m.Histogram("heliograph_invocation_seconds", "Time from an invocation's arrival at its model to the answer.", nil, "endpoint", "variant"),
 	}
 }
@@ -49,8 +51,9 @@ func (m meters) of(endpoint, variant string) meter {
 }
 
 // forget drops what was counted of an endpoint that is gone.
-func (m meters) forget(endpoint string, variants []deployedVariant) {
+func (m meters) forget(endpoint string, variants []*deployedVariant) {
 	for _, v := range variants {
+		m.dropped.Forget(endpoint, v.VariantName)
 		m.seconds.Forget(endpoint, v.VariantName)
 		for _, name := range resultNames {
 			m.invocations.Forget(endpoint, v.VariantName, name)

@@ -23,7 +23,7 @@ const (
 // errMoved ends a change of a record whose status is not what it was.
 var errMoved = errors.New("the endpoint's status has changed")
 
-// Run loads the endpoints that are in service, then creates and deletes
+// Run loads the endpoints that are in service, then creates, updates and deletes
 // endpoints as they are asked for, until ctx ends. It returns an error only if
 // it cannot begin.
 func (s *Service) Run(ctx context.Context) error {
@@ -82,13 +82,22 @@ func (s *Service) restore(ctx context.Context) (inService []store.Record[endpoin
 			return nil, fmt.Errorf("serving: list endpoints: %w", err)
 		}
 		for _, r := range page {
-			s.enter(r)
-			for _, v := range r.Doc.Variants {
-				wanted[v.Artifact.Digest] = true
-				s.library.learn(v.Artifact)
+			l := s.enter(r)
+			serves := []*deployment{&r.Doc.deployment}
+			if u := r.Doc.Update; u != nil && u.Target != nil {
+				serves = append(serves, u.Target)
 			}
-			if r.Status == InService {
+			for _, d := range serves {
+				for _, v := range d.all() {
+					wanted[v.Artifact.Digest] = true
+					s.library.learn(v.Artifact)
+				}
+			}
+			switch {
+			case answering(r.Status):
 				inService = append(inService, r)
+			case r.Status != Creating:
+				l.done()
 			}
 		}
 		if q.Token = next; next == "" {
@@ -107,30 +116,31 @@ func (s *Service) revive(ctx context.Context, r store.Record[endpointDoc]) {
 	l := s.enter(r)
 	defer l.done()
 	for pause := retryPause; ; pause = min(2*pause, time.Minute) {
-		doc := r.Doc
-		doc.Variants = append([]deployedVariant(nil), r.Doc.Variants...)
-		set, err := s.load(ctx, l, &doc)
+		d := r.Doc.clone()
+		set, err := s.load(ctx, l, &d)
 		if err == nil {
-			if !l.serve(set) {
-				set.release()
+			if !l.serve(r.Status, set) {
+				set.release() // an update was quicker
+				return
 			}
-			s.noteArtifacts(ctx, r, doc)
+			s.noteArtifacts(ctx, r, l, &d)
 			return
 		}
 		failure, ok := errors.AsType[*loadError](err)
-		if !ok || l.state.Load().status != InService {
+		if !ok || !answering(l.state.Load().status) {
 			return // the server stops, or the endpoint goes
 		}
 		if !failure.passing {
+			l.lost.Store(&failure.reason)
 			_, err := s.endpoints.Update(ctx, r.Name, func(r *store.Record[endpointDoc]) error {
-				if r.Status != InService {
+				if r.Status != InService || l.state.Load().choose() != nil {
 					return errMoved
 				}
 				r.Status, r.Doc.FailureReason = Failed, failure.reason
 				return nil
 			})
 			if err == nil {
-				l.become(Failed, nil)
+				l.become(Failed)
 			}
 			return
 		}
@@ -140,24 +150,36 @@ func (s *Service) revive(ctx context.Context, r store.Record[endpointDoc]) {
 		case <-ctx.Done():
 			return
 		}
+		if now, err := s.endpoints.Get(ctx, r.Name); err == nil && now.Created.Equal(r.Created) {
+			r = now // its weights, or what it serves, may have been changed meanwhile
+		}
 	}
 }
 
 // noteArtifacts records what an endpoint was loaded from if it was not what the
 // record says: the unpacked model had been lost, and the object was read again.
-func (s *Service) noteArtifacts(ctx context.Context, r store.Record[endpointDoc], doc endpointDoc) {
-	same := true
-	for i, v := range doc.Variants {
-		same = same && v.Artifact == r.Doc.Variants[i].Artifact
+// Weights that were changed while it was loaded are put into force.
+func (s *Service) noteArtifacts(ctx context.Context, r store.Record[endpointDoc], l *live, d *deployment) {
+	now, err := s.endpoints.Get(ctx, r.Name)
+	if err != nil || !now.Created.Equal(r.Created) || now.Doc.EndpointConfigName != d.EndpointConfigName {
+		return
+	}
+	l.reweigh(&now.Doc.deployment)
+	loaded, same := d.all(), true
+	for i, v := range r.Doc.all() {
+		same = same && v.Artifact == loaded[i].Artifact
 	}
 	if same {
 		return
 	}
-	_, err := s.endpoints.Update(ctx, r.Name, func(r *store.Record[endpointDoc]) error {
-		if r.Status != InService {
+	_, err = s.endpoints.Update(ctx, r.Name, func(r *store.Record[endpointDoc]) error {
+		variants := r.Doc.all()
+		if r.Doc.EndpointConfigName != d.EndpointConfigName || len(variants) != len(loaded) {
 			return errMoved
 		}
-		r.Doc.Variants = doc.Variants
+		for i, v := range variants {
+			v.Artifact, v.Deployed = loaded[i].Artifact, loaded[i].Deployed
+		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, errMoved) {
@@ -188,6 +210,8 @@ func (s *Service) work(ctx context.Context, r store.Record[endpointDoc]) {
 	switch r.Status {
 	case Creating:
 		err = s.deploy(ctx, loading, r)
+	case Updating, RollingBack:
+		err = s.update(ctx, loading, r)
 	case Deleting:
 		err = s.remove(ctx, r)
 	default:
@@ -242,13 +266,13 @@ func (s *Service) interrupt(name string) {
 func (s *Service) deploy(ctx, loading context.Context, r store.Record[endpointDoc]) error {
 	l := s.enter(r)
 	defer l.done()
-	set, err := s.loadPatiently(loading, l, &r.Doc)
+	set, err := s.loadPatiently(loading, l, &r.Doc.deployment)
 	if failure, ok := errors.AsType[*loadError](err); ok {
 		err := s.settle(ctx, r.Name, Failed, func(doc *endpointDoc) { doc.FailureReason = failure.reason })
 		if errors.Is(err, errMoved) {
 			return s.remove(ctx, r)
 		} else if err == nil {
-			l.become(Failed, nil)
+			l.become(Failed)
 		}
 		return err
 	} else if err != nil {
@@ -258,25 +282,25 @@ func (s *Service) deploy(ctx, loading context.Context, r store.Record[endpointDo
 		return err
 	}
 	// It answers before the record says so: who reads InService may invoke at once.
-	if !l.serve(set) {
+	if !l.serve(InService, set) {
 		set.release()
 		return s.remove(ctx, r)
 	}
-	err = s.settle(ctx, r.Name, InService, func(doc *endpointDoc) { doc.Variants = r.Doc.Variants })
+	err = s.settle(ctx, r.Name, InService, func(doc *endpointDoc) { doc.deployment = r.Doc.deployment })
 	switch {
 	case errors.Is(err, errMoved):
-		l.become(Deleting, nil)
+		l.become(Deleting)
 		return s.remove(ctx, r)
 	case err != nil:
-		l.become(Creating, nil)
+		l.become(Creating)
 	}
 	return err
 }
 
 // loadPatiently is load, repeated while failures may pass.
-func (s *Service) loadPatiently(ctx context.Context, l *live, doc *endpointDoc) (*variantSet, error) {
+func (s *Service) loadPatiently(ctx context.Context, l *live, d *deployment) (*variantSet, error) {
 	for attempt, pause := 1, retryPause; ; attempt, pause = attempt+1, 2*pause {
-		set, err := s.load(ctx, l, doc)
+		set, err := s.load(ctx, l, d)
 		failure, ok := errors.AsType[*loadError](err)
 		if !ok || !failure.passing || attempt == maxAttempts {
 			return set, err
@@ -306,7 +330,7 @@ func (s *Service) settle(ctx context.Context, name, status string, change func(*
 // remove ends the deletion of an endpoint.
 func (s *Service) remove(ctx context.Context, r store.Record[endpointDoc]) error {
 	l := s.enter(r)
-	l.become(Deleting, nil)
+	l.become(Deleting)
 	l.done()
 	_, err := s.endpoints.Delete(ctx, r.Name, func(now store.Record[endpointDoc]) error {
 		if now.Status != Deleting || !now.Created.Equal(r.Created) {
@@ -318,6 +342,9 @@ func (s *Service) remove(ctx context.Context, r store.Record[endpointDoc]) error
 		return err
 	}
 	s.table.remove(l)
-	s.meters.forget(r.Name, r.Doc.Variants)
+	s.meters.forget(r.Name, r.Doc.all())
+	if u := r.Doc.Update; u != nil && u.Target != nil {
+		s.meters.forget(r.Name, u.Target.all())
+	}
 	return nil
 }

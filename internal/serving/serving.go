@@ -2,8 +2,8 @@
 // invocations with them.
 //
 // It guarantees: a record is on disk when its Create call returns; an endpoint
-// moves from Creating to InService or Failed by work that survives a killed
-// process; an endpoint in service is loaded again at once after a restart,
+// moves from Creating to InService or Failed, and from one config to another, by
+// work that survives a killed process; it answers all through an update; an endpoint in service is loaded again at once after a restart,
 // whatever became of its model, its config or the object it came from; one
 // artifact is unpacked once and in memory once, however many endpoints use it.
 // Invoke takes no lock that others hold for long and never reads the database.
@@ -51,6 +51,10 @@ type Options struct {
 	Account string // 12 digits
 	Dir     string // folder of unpacked models; created if need be, and nobody else's
 
+	// Alarms roll updates back; nil: updates that name alarms are refused.
+	Alarms     Alarms
+	AlarmPause time.Duration // between two looks at the alarms of an update; default 1 s
+
 	Instance         string        // names this server in log streams; default "i-local"
 	MaxModelBytes    int64         // size of one unpacked model; default 8 GiB
 	MaxResponseBytes int           // size of one answer; default 25 MiB
@@ -68,6 +72,7 @@ func (o *Options) setDefaults() error {
 		return errors.New("serving: Region, Account and Dir must be given")
 	}
 	procs := runtime.GOMAXPROCS(0)
+	setDefault(&o.AlarmPause, time.Second)
 	setDefault(&o.Instance, "i-local")
 	setDefault(&o.MaxModelBytes, 8<<30)
 	setDefault(&o.MaxResponseBytes, 25<<20)
@@ -98,6 +103,8 @@ type Service struct {
 	journal *journal
 	meters  meters
 	slots   chan struct{} // one taken per invocation being computed
+	shadows chan struct{} // one taken per copy that a shadow variant answers
+	copied  atomic.Int64  // bytes of the copies that wait for one
 	waiting atomic.Int64  // invocations that wait for a slot
 
 	wake  chan struct{} // a record has become due
@@ -126,6 +133,7 @@ func New(opt Options) (*Service, error) {
 		journal:   newJournal(opt.DB, opt.Log),
 		meters:    newMeters(opt.Metrics),
 		slots:     make(chan struct{}, opt.Concurrency),
+		shadows:   make(chan struct{}, max(opt.Concurrency/16, 1)),
 		wake:      make(chan struct{}, 1),
 		ready:     make(chan struct{}),
 		owner:     fmt.Sprintf("serving %s %d %d", host, os.Getpid(), time.Now().UnixNano()),

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +33,7 @@ type house struct {
 	blobs *blob.Dir
 	db    *store.DB
 	auth  *doorman
+	meter *telemetry.Metrics
 	stop  func() // ends Run and closes what is open
 }
 
@@ -79,7 +81,7 @@ func openHouse(t testing.TB, dir string, change func(*serving.Options)) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, dir: dir, blobs: blobs, db: db, auth: &doorman{}}
+	h := &house{t: t, dir: dir, blobs: blobs, db: db, auth: &doorman{}, meter: telemetry.New()}
 	opt := h.options()
 	if change != nil {
 		change(&opt)
@@ -105,7 +107,7 @@ func openHouse(t testing.TB, dir string, change func(*serving.Options)) *house {
 
 func (h *house) options() serving.Options {
 	return serving.Options{
-		DB: h.db, Objects: h.blobs, Auth: h.auth, Metrics: telemetry.New(), Log: slog.New(slog.DiscardHandler),
+		DB: h.db, Objects: h.blobs, Auth: h.auth, Metrics: h.meter, Log: slog.New(slog.DiscardHandler),
 		Region: "us-east-1", Account: "123456789012", Dir: filepath.Join(h.dir, "models"),
 		MaxModelBytes: 64 << 20,
 	}
@@ -174,7 +176,7 @@ func (h *house) deploy(name, url string) serving.Endpoint {
 	return h.await(name)
 }
 
-// await returns the endpoint once it is neither Creating nor Deleting.
+// await returns the endpoint once nothing is being done to it.
 func (h *house) await(name string) serving.Endpoint {
 	h.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
@@ -182,11 +184,27 @@ func (h *house) await(name string) serving.Endpoint {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		if e.EndpointStatus == serving.InService || e.EndpointStatus == serving.Failed {
+		switch e.EndpointStatus {
+		case serving.InService, serving.Failed, serving.UpdateRollbackFailed:
 			return e
 		}
 		if time.Now().After(deadline) {
 			h.t.Fatalf("endpoint %s is still %s", name, e.EndpointStatus)
+		}
+	}
+}
+
+// awaitMetric returns once the metrics hold the line.
+func (h *house) awaitMetric(line string) {
+	h.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		answer := httptest.NewRecorder()
+		h.meter.Handler().ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+		if strings.Contains(answer.Body.String(), line+"\n") {
+			return
+		}
+		if time.Now().After(deadline) {
+			h.t.Fatalf("the metrics have no %s:\n%s", line, answer.Body)
 		}
 	}
 }

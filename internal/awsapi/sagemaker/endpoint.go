@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/heliograph/heliograph/internal/awsapi/wire"
 	"github.com/heliograph/heliograph/internal/serving"
@@ -16,43 +17,60 @@ type endpointName struct{ EndpointName string }
 type createEndpointInput struct {
 	EndpointName       string
 	EndpointConfigName string
-	DeploymentConfig   json.RawMessage
+	DeploymentConfig   *serving.DeploymentConfig
 	Tags               []serving.Tag
 }
 
-type createEndpointOutput struct{ EndpointArn string }
+type endpointARN struct{ EndpointArn string }
 
-func (a endpointAPI) create(ctx context.Context, in *createEndpointInput) (*createEndpointOutput, error) {
+func (a endpointAPI) create(ctx context.Context, in *createEndpointInput) (*endpointARN, error) {
 	e, err := a.service.CreateEndpoint(ctx, serving.Endpoint{
 		EndpointName:       in.EndpointName,
 		EndpointConfigName: in.EndpointConfigName,
 		DeploymentConfig:   in.DeploymentConfig,
 		Tags:               in.Tags,
 	})
-	return &createEndpointOutput{e.ARN}, err
+	return &endpointARN{e.ARN}, err
 }
 
 type describeEndpointOutput struct {
-	EndpointName         string
-	EndpointArn          string
-	EndpointConfigName   string
-	ProductionVariants   []productionVariantSummary `json:",omitempty"`
-	EndpointStatus       string
-	FailureReason        string          `json:",omitempty"`
-	LastDeploymentConfig json.RawMessage `json:",omitempty"`
-	CreationTime         wire.Time
-	LastModifiedTime     wire.Time
+	EndpointName             string
+	EndpointArn              string
+	EndpointConfigName       string
+	ProductionVariants       []productionVariantSummary `json:",omitempty"`
+	ShadowProductionVariants []productionVariantSummary `json:",omitempty"`
+	EndpointStatus           string
+	FailureReason            string                    `json:",omitempty"`
+	LastDeploymentConfig     *serving.DeploymentConfig `json:",omitempty"`
+	PendingDeploymentSummary *pendingDeployment        `json:",omitempty"`
+	CreationTime             wire.Time
+	LastModifiedTime         wire.Time
+}
+
+type pendingDeployment struct {
+	EndpointConfigName       string
+	ProductionVariants       []productionVariantSummary `json:",omitempty"`
+	ShadowProductionVariants []productionVariantSummary `json:",omitempty"`
+	StartTime                wire.Time
 }
 
 type productionVariantSummary struct {
 	VariantName             string
-	DeployedImages          []deployedImage
+	DeployedImages          []deployedImage `json:",omitempty"`
 	CurrentWeight           float64
 	DesiredWeight           float64
 	CurrentInstanceCount    *int                      `json:",omitempty"`
 	DesiredInstanceCount    *int                      `json:",omitempty"`
 	CurrentServerlessConfig *serving.ServerlessConfig `json:",omitempty"`
 	DesiredServerlessConfig *serving.ServerlessConfig `json:",omitempty"`
+	ManagedInstanceScaling  json.RawMessage           `json:",omitempty"`
+	RoutingConfig           json.RawMessage           `json:",omitempty"`
+	VariantStatus           []variantStatus           `json:",omitempty"`
+}
+
+type variantStatus struct {
+	Status    string
+	StartTime wire.Time
 }
 
 type deployedImage struct {
@@ -76,22 +94,59 @@ func (a endpointAPI) describe(ctx context.Context, in *endpointName) (*describeE
 		CreationTime:         wire.Time(e.Created),
 		LastModifiedTime:     wire.Time(e.Updated),
 	}
-	for _, v := range e.Variants {
-		if v.Deployed.IsZero() {
-			continue // as on SageMaker: variants appear when they are there
+	// As on SageMaker, variants appear when they are there.
+	if len(e.Variants) > 0 && !e.Variants[0].Deployed.IsZero() {
+		out.ProductionVariants, out.ShadowProductionVariants = summaries(e.Variants, e.Updated), summaries(e.ShadowVariants, e.Updated)
+	}
+	if p := e.Pending; p != nil {
+		out.PendingDeploymentSummary = &pendingDeployment{
+			EndpointConfigName:       p.EndpointConfigName,
+			ProductionVariants:       summaries(p.Variants, e.Updated),
+			ShadowProductionVariants: summaries(p.ShadowVariants, e.Updated),
+			StartTime:                wire.Time(p.Started),
 		}
-		out.ProductionVariants = append(out.ProductionVariants, productionVariantSummary{
-			VariantName:             v.VariantName,
-			DeployedImages:          []deployedImage{{v.Image, v.Image, wire.Time(v.Deployed)}},
-			CurrentWeight:           v.Weight,
-			DesiredWeight:           v.Weight,
-			CurrentInstanceCount:    v.InstanceCount,
-			DesiredInstanceCount:    v.InstanceCount,
-			CurrentServerlessConfig: v.ServerlessConfig,
-			DesiredServerlessConfig: v.ServerlessConfig,
-		})
 	}
 	return out, nil
+}
+
+func summaries(variants []serving.EndpointVariant, updated time.Time) []productionVariantSummary {
+	var all []productionVariantSummary
+	for _, v := range variants {
+		one := productionVariantSummary{
+			VariantName:             v.VariantName,
+			CurrentWeight:           v.Weight(),
+			DesiredWeight:           v.Desired.Weight(),
+			CurrentInstanceCount:    v.InitialInstanceCount,
+			DesiredInstanceCount:    v.Desired.InitialInstanceCount,
+			CurrentServerlessConfig: v.ServerlessConfig,
+			DesiredServerlessConfig: v.Desired.ServerlessConfig,
+			ManagedInstanceScaling:  v.ManagedInstanceScaling,
+			RoutingConfig:           v.RoutingConfig,
+		}
+		if !v.Deployed.IsZero() {
+			one.DeployedImages = []deployedImage{{v.Image, v.Image, wire.Time(v.Deployed)}}
+		}
+		if v.Status != "" {
+			one.VariantStatus = []variantStatus{{v.Status, wire.Time(updated)}}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func (a endpointAPI) update(ctx context.Context, in *serving.UpdateInput) (*endpointARN, error) {
+	e, err := a.service.UpdateEndpoint(ctx, *in)
+	return &endpointARN{e.ARN}, err
+}
+
+type updateWeightsInput struct {
+	EndpointName                string
+	DesiredWeightsAndCapacities []serving.VariantWeight
+}
+
+func (a endpointAPI) updateWeights(ctx context.Context, in *updateWeightsInput) (*endpointARN, error) {
+	e, err := a.service.UpdateEndpointWeightsAndCapacities(ctx, in.EndpointName, in.DesiredWeightsAndCapacities)
+	return &endpointARN{e.ARN}, err
 }
 
 type listEndpointsInput struct {

@@ -38,5 +38,8 @@ func servingOps(s *serving.Service) map[string]wire.Operation {
 		"DescribeEndpoint":       wire.Op(endpoints.describe),
 		"ListEndpoints":          wire.Op(endpoints.list),
 		"DeleteEndpoint":         wire.Op(endpoints.delete),
+		"UpdateEndpoint":         wire.Op(endpoints.update),
+
+		"UpdateEndpointWeightsAndCapacities": wire.Op(endpoints.updateWeights),
 	}
 }

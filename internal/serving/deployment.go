@@ -1,0 +1,109 @@
+package serving
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+// deployment is what an endpoint serves. It repeats what it needs of config and
+// models, which may be deleted while the endpoint goes on.
+type deployment struct {
+	EndpointConfigName string
+	Variants           []deployedVariant
+	Shadows            []deployedVariant `json:",omitempty"`
+}
+
+type deployedVariant struct {
+	ProductionVariant
+	Image    string
+	Artifact artifact
+	Deployed time.Time `json:",omitzero"`
+}
+
+// resolve looks up what the variants of a config serve.
+func (s *Service) resolve(ctx context.Context, config string) (d deployment, err error) {
+	r, err := s.configs.Get(ctx, config)
+	if err != nil {
+		return d, s.missing(err, "endpoint-config", "endpoint configuration", config)
+	}
+	d.EndpointConfigName = r.Name
+	if d.Variants, err = s.resolveVariants(ctx, r.Doc.ProductionVariants); err != nil {
+		return d, err
+	}
+	d.Shadows, err = s.resolveVariants(ctx, r.Doc.ShadowProductionVariants)
+	return d, err
+}
+
+func (s *Service) resolveVariants(ctx context.Context, from []ProductionVariant) ([]deployedVariant, error) {
+	var variants []deployedVariant
+	for _, v := range from {
+		m, err := s.models.Get(ctx, v.ModelName)
+		if err != nil {
+			return nil, s.missing(err, "model", "model", v.ModelName)
+		}
+		container := m.Doc.container()
+		variants = append(variants, deployedVariant{ProductionVariant: v, Image: container.Image, Artifact: artifact{location: container.location()}})
+	}
+	return variants, nil
+}
+
+// all returns every variant, shadows included.
+func (d *deployment) all() []*deployedVariant {
+	var all []*deployedVariant
+	for i := range d.Variants {
+		all = append(all, &d.Variants[i])
+	}
+	for i := range d.Shadows {
+		all = append(all, &d.Shadows[i])
+	}
+	return all
+}
+
+// clone returns a deployment whose variants can be changed.
+func (d deployment) clone() deployment {
+	d.Variants = append([]deployedVariant(nil), d.Variants...)
+	d.Shadows = append([]deployedVariant(nil), d.Shadows...)
+	return d
+}
+
+// find returns the variant of that name, nil if there is none.
+func (d *deployment) find(name string) *deployedVariant {
+	for _, v := range d.all() {
+		if strings.EqualFold(v.VariantName, name) {
+			return v
+		}
+	}
+	return nil
+}
+
+// retain gives the variants of next what those of the same name in d have now, but
+// for the properties that are excluded.
+func (d *deployment) retain(next *deployment, excluded map[string]bool) {
+	for _, v := range next.all() {
+		now := d.find(v.VariantName)
+		if now == nil {
+			continue
+		}
+		if !excluded["DesiredWeight"] {
+			v.InitialVariantWeight = now.InitialVariantWeight
+		}
+		if !excluded["DesiredInstanceCount"] && now.InitialInstanceCount != nil && v.ServerlessConfig == nil {
+			v.InitialInstanceCount = now.InitialInstanceCount
+		}
+	}
+}
+
+// checkTraffic refuses weights under which no variant would answer.
+func (d *deployment) checkTraffic() error {
+	total := 0.0
+	for i := range d.Variants {
+		total += d.Variants[i].Weight()
+	}
+	if total == 0 {
+		return errs.Invalidf("The weight of every production variant would be 0, so that none would get traffic; give at least one a weight.")
+	}
+	return nil
+}
