@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/heliograph/heliograph/fasttext"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
 // modes are BlazingText's, in the order of AWS's own messages.
@@ -29,8 +31,8 @@ type hyperparameter struct {
 	def     string // the value if it is not given; "" for none
 	valid   []rule
 	values  []string // of an enum
-	ours    bool     // not one of BlazingText's in supervised mode
-	ignored bool     // known to BlazingText, without effect in supervised mode
+	ours    bool     // not one of BlazingText's in this mode
+	ignored bool     // known to BlazingText, without effect in this mode
 	remark  string
 }
 
@@ -60,10 +62,16 @@ func upTo(limit int, rules []rule) []rule {
 	return append(slices.Clip(rules), rule{fmt.Sprintf("<= %d", limit), func(v float64) bool { return v <= float64(limit) }})
 }
 
+// modeParameter is the first of both tables.
+var modeParameter = hyperparameter{name: "mode", kind: enum, values: modes, remark: "required"}
+
+// tuningParameter is what tuning jobs add.
+var tuningParameter = hyperparameter{name: "_tuning_objective_metric", kind: text, ignored: true}
+
 // supervisedParameters are all that supervised mode accepts, in the order of
 // AWS's documentation, then ours.
 var supervisedParameters = []hyperparameter{
-	{name: "mode", kind: enum, values: modes, remark: "required; only `supervised` is offered yet"},
+	modeParameter,
 	{name: "buckets", kind: integer, def: "2000000", valid: positive, remark: "hash buckets for word and character n-grams"},
 	{name: "early_stopping", kind: boolean, def: "False", remark: "needs the channel `validation`"},
 	{name: "epochs", kind: integer, def: "5", valid: positive, remark: "passes through the training data; the most, with early stopping"},
@@ -87,7 +95,43 @@ var supervisedParameters = []hyperparameter{
 	{name: "sampling_threshold", kind: float, valid: fraction, ignored: true},
 	{name: "subwords", kind: boolean, ignored: true},
 	{name: "window_size", kind: integer, valid: positive, ignored: true},
-	{name: "_tuning_objective_metric", kind: text, ignored: true},
+	tuningParameter,
+}
+
+// vectorParameters are all that cbow, skipgram and batch_skipgram accept, in the
+// same order.
+var vectorParameters = []hyperparameter{
+	modeParameter,
+	{name: "batch_size", kind: integer, def: "11", valid: upTo(32, positive), remark: "only `batch_skipgram`, and without effect here: a batch is the words of a window"},
+	{name: "buckets", kind: integer, def: "2000000", valid: positive, remark: "hash buckets for subwords"},
+	{name: "epochs", kind: integer, def: "5", valid: positive, remark: "passes through the training data"},
+	{name: "evaluation", kind: boolean, def: "True", remark: "compare the vectors with people's scores; needs the channel `evaluation`, see below"},
+	{name: "learning_rate", kind: float, def: "0.05", valid: positive, remark: "decreases linearly to 0 over the epochs"},
+	{name: "min_char", kind: integer, def: "3", valid: upTo(64, positive), remark: "shortest subword"},
+	{name: "max_char", kind: integer, def: "6", valid: upTo(64, positive), remark: "longest subword"},
+	{name: "min_count", kind: integer, def: "5", valid: notNegative, remark: "words that occur less often are left out"},
+	{name: "negative_samples", kind: integer, def: "5", valid: upTo(1000, positive), remark: "negatives per word; shared by a window in mode `batch_skipgram`"},
+	{name: "sampling_threshold", kind: float, def: "0.0001", valid: fraction, remark: "words more frequent than this share of the text are left out at times"},
+	{name: "subwords", kind: boolean, def: "False", remark: "learn vectors of character n-grams too, so that unknown words have some; not in mode `batch_skipgram`"},
+	{name: "vector_dim", kind: integer, def: "100", valid: upTo(maxVectorDim, positive), remark: "dimension of the vectors"},
+	{name: "window_size", kind: integer, def: "5", valid: upTo(1000, positive), remark: "words to each side of a word that are its context, at most"},
+
+	{name: "seed", kind: integer, def: "0", valid: notNegative, ours: true, remark: "of the random numbers; with `threads` 1 the vectors are reproducible bit by bit"},
+	{name: "threads", kind: integer, valid: upTo(1024, positive), ours: true, remark: "threads that train; as many as the machine has cores if not given"},
+
+	{name: "early_stopping", kind: boolean, ignored: true},
+	{name: "min_epochs", kind: integer, valid: positive, ignored: true},
+	{name: "patience", kind: integer, valid: positive, ignored: true},
+	{name: "word_ngrams", kind: integer, valid: positive, ignored: true},
+	tuningParameter,
+}
+
+// parametersOf are those of a mode.
+func parametersOf(mode string) []hyperparameter {
+	if mode == trainer.Supervised {
+		return supervisedParameters
+	}
+	return vectorParameters
 }
 
 // settings are hyperparameters checked and parsed, by name.

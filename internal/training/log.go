@@ -3,11 +3,11 @@ package training
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/telemetry"
+	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
 // jobLog writes the log stream of one job.
@@ -60,7 +60,7 @@ func (l *jobLog) info(format string, args ...any) { l.leveled("INFO", format, ar
 func (l *jobLog) warn(format string, args ...any) { l.leveled("WARNING", format, args...) }
 
 func (l *jobLog) leveled(level, format string, args ...any) {
-	l.printf("[%s %s %d] %s", l.now().UTC().Format("01/02/2006 15:04:05"), level, os.Getpid(), fmt.Sprintf(format, args...))
+	l.printf("%s", trainer.Stamp(l.now(), level, format, args...))
 }
 
 // close stores what is left.

@@ -22,6 +22,7 @@ type textReader struct {
 	limit   int64 // bytes of text that are allowed
 
 	next    int           // the object to open next
+	until   int           // the object to end before
 	object  io.ReadCloser // the object being read, or nil
 	text    io.Reader     // its text
 	newline bool          // one is owed between objects
@@ -34,9 +35,13 @@ type textReader struct {
 	err     error         // what ended the pass: io.EOF, or why it failed
 }
 
-// text starts a pass over the channel.
-func (c *channel) text(ctx context.Context) *textReader {
-	return &textReader{ctx: ctx, channel: c, limit: c.service.MaxMemoryBytes}
+// text starts a pass over the channel, or over one object of it if i is not -1.
+func (c *channel) text(ctx context.Context, i int) *textReader {
+	r := &textReader{ctx: ctx, channel: c, limit: c.service.MaxMemoryBytes, until: len(c.inputs)}
+	if i >= 0 {
+		r.next, r.until = i, i+1
+	}
+	return r
 }
 
 // Read fills p as far as there is text, since the engine works on what one call
@@ -58,7 +63,7 @@ func (r *textReader) Read(p []byte) (n int, err error) {
 			case err != nil:
 				r.err = r.broken(err)
 			}
-		case r.next < len(r.channel.inputs):
+		case r.next < r.until:
 			r.err = r.open()
 		default:
 			r.err = io.EOF
@@ -73,12 +78,13 @@ func (r *textReader) Read(p []byte) (n int, err error) {
 	return 0, r.err
 }
 
-// failed is what ended the pass before the end of the text, or nil.
-func (r *textReader) failed() error {
-	if r.err == io.EOF {
-		return nil
-	}
-	return r.err
+// Stats is how much text there was, and how many bytes of it are not UTF-8.
+func (r *textReader) Stats() (bytes, invalid int64) { return r.total, r.invalid }
+
+// Close ends the pass.
+func (r *textReader) Close() error {
+	r.close()
+	return nil
 }
 
 func (r *textReader) info() string { return uriOf(r.channel.inputs[r.next-1].info) }

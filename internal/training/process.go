@@ -1,0 +1,150 @@
+package training
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/heliograph/heliograph/internal/training/trainer"
+)
+
+const (
+	// programMemory is what a process may take beside matrices and text.
+	programMemory = 64 << 20
+
+	// memoryInterval is how often it is looked at what a process takes. In
+	// that time it can take a few hundred megabytes more.
+	memoryInterval = 50 * time.Millisecond
+
+	// maxComplaint is how much of what a process says on its standard error is kept, the last part.
+	maxComplaint = 16 << 10
+)
+
+// train runs the task in a process of its own and returns the final metrics.
+// Whatever happens to the process, its end is an error here and nothing else. It
+// has no secrets: its environment is empty, and it has no open files but its pipes.
+func (s *Service) train(ctx context.Context, job string, task trainer.Task, host trainer.Host) ([]trainer.Metric, error) {
+	cmd := exec.Command(s.Process[0], s.Process[1:]...)
+	cmd.Dir = "/"
+	cmd.Env = []string{fmt.Sprintf("GOMEMLIMIT=%d", s.MaxMemoryBytes)}
+	cmd.SysProcAttr = attributes()
+	complaint := &tail{most: maxComplaint}
+	cmd.Stderr = complaint
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("training process: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("training process: %w", err)
+	}
+	// The process ends with the thread that started it, so that must not be one that ends by chance.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("training process: %w", err)
+	}
+	var hungry atomic.Bool
+	watched, unwatch := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		if exceeds(watched, cmd.Process.Pid, s.MaxMemoryBytes+programMemory) {
+			hungry.Store(true)
+			_ = cmd.Process.Kill()
+		}
+	})
+	metrics, err := trainer.Converse(ctx, in, out, task, host, func() { _ = cmd.Process.Kill() })
+	unwatch()
+	watch.Wait()
+	_ = cmd.Wait() // how it ended counts only if it did so early
+	if err == nil || context.Cause(ctx) != nil {
+		return metrics, err
+	}
+	said := complaint.String()
+	switch f, reported := errors.AsType[*trainer.Failure](err); {
+	case reported:
+		err = &failure{class: f.Class, reason: f.Reason, cause: errors.New(f.Cause)}
+	case hungry.Load(), errors.Is(err, io.ErrUnexpectedEOF) && strings.Contains(said, "out of memory"):
+		err = s.outOfMemory(task)
+	case errors.Is(err, io.ErrUnexpectedEOF) && killed(cmd.ProcessState):
+		err = &failure{class: "AlgorithmError", cause: err, reason: "The training process was killed by the machine or its operator, perhaps for lack of memory. " +
+			"Create the job again; if that doesn't help, train on less data, or with fewer buckets or a smaller vector_dim."}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		err = &failure{class: "AlgorithmError", cause: fmt.Errorf("%w (%v): %s", err, cmd.ProcessState, said),
+			reason: "The training ended in an internal fault; the server's log has the details under the job's name. Please report it."}
+	}
+	if said != "" {
+		s.Log.ErrorContext(ctx, "a training process complained", "job", job, "process", cmd.ProcessState, "stderr", said)
+	}
+	return nil, err
+}
+
+// outOfMemory says what the owner of a job that took too much can do.
+func (s *Service) outOfMemory(task trainer.Task) error {
+	buckets := ""
+	if a := task.Args; a.WordNgrams > 1 || a.Maxn > 0 {
+		buckets = fmt.Sprintf(" buckets (%d) times vector_dim (%d) make a matrix of %s, of which the rows that occur are used.",
+			a.Bucket, a.Dim, byteSize(int64(a.Bucket)*int64(a.Dim)*4))
+	}
+	return clientFailure(nil, "The training needed more memory than a training job on this server may have, %s.%s "+
+		"Please use a server with more memory, or reduce the size of the training data, buckets or vector_dim.", byteSize(s.MaxMemoryBytes), buckets)
+}
+
+// exceeds waits until the process takes more memory than most, and reports
+// whether that was before ctx ended.
+func exceeds(ctx context.Context, pid int, most int64) bool {
+	tick := time.NewTicker(memoryInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+			if residentMemory(pid) > most {
+				return true
+			}
+		}
+	}
+}
+
+// thisProgram is the command that starts this program again as a training
+// process.
+func thisProgram() ([]string, error) {
+	if runtime.GOOS == "linux" { // also after the file was replaced by a newer one
+		return []string{"/proc/self/exe", trainer.Verb}, nil
+	}
+	path, err := os.Executable()
+	return []string{path, trainer.Verb}, err
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex
+	most int
+	buf  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p[max(0, len(p)-t.most):]...)
+	if over := len(t.buf) - t.most; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(bytes.ToValidUTF8(bytes.TrimSpace(t.buf), []byte("\uFFFD")))
+}
