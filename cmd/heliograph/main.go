@@ -20,6 +20,9 @@ import (
 )
 
 func main() {
+	if isTrainingProcess(os.Args) {
+		os.Exit(runTrainingProcess())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args)
 	stop()

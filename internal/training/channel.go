@@ -22,6 +22,7 @@ type channel struct {
 	gzip    bool
 	inputs  []input
 	open    []blob.Object // parallel to inputs, or empty
+	records *augmented    // nil for text
 }
 
 // input is one object of a channel.
@@ -37,13 +38,17 @@ func uriOf(info blob.ObjectInfo) string { return "s3://" + info.Bucket + "/" + i
 
 func objectARN(bucket, key string) string { return "arn:aws:s3:::" + bucket + "/" + key }
 
-// openChannel finds the channel's objects, and holds them open unless they are many.
-func (s *Service) openChannel(ctx context.Context, spec *Spec, ch Channel) (*channel, error) {
+// openChannel finds the channel's objects, and holds them open unless they are
+// many. What labels of an augmented manifest begin with is labelPrefix.
+func (s *Service) openChannel(ctx context.Context, spec *Spec, ch Channel, labelPrefix string) (*channel, error) {
 	inputs, err := s.listChannel(ctx, spec, ch, 0)
 	if err != nil {
 		return nil, err
 	}
 	c := &channel{service: s, name: ch.ChannelName, gzip: ch.CompressionType == "Gzip", inputs: inputs}
+	if source := ch.DataSource.S3DataSource; source.S3DataType == "AugmentedManifestFile" {
+		c.records = newAugmented(source.AttributeNames, labelPrefix, spec.RoleArn)
+	}
 	for _, in := range inputs {
 		if err := s.Authorizer.Authorize(ctx, "s3:GetObject", objectARN(in.info.Bucket, in.info.Key)); err != nil {
 			return nil, clientFailure(err, "Data download failed: the role %q may not read %s. Allow it s3:GetObject there.", spec.RoleArn, uriOf(in.info))
@@ -95,14 +100,32 @@ func downloadFailure(err error, info blob.ObjectInfo) error {
 	return err
 }
 
-// listChannel returns the objects under the channel's prefix in byte order of
-// their keys, at most most of them if that isn't 0. That there are none is an
-// Invalid error.
+// maxChecked is how many of a channel's objects Create looks at.
+const maxChecked = 1000
+
+// listChannel returns the channel's objects in the order they are read, at most
+// most of them if that isn't 0. That there are none is an Invalid error.
 func (s *Service) listChannel(ctx context.Context, spec *Spec, ch Channel, most int) ([]input, error) {
-	uri := ch.DataSource.S3DataSource.S3Uri
-	bucket, prefix, err := parseURI(uri)
+	source := ch.DataSource.S3DataSource
+	bucket, key, err := parseURI(source.S3Uri)
 	if err != nil {
 		return nil, err
+	}
+	switch source.S3DataType {
+	case "ManifestFile":
+		return s.listManifest(ctx, spec, bucket, key, most)
+	case "AugmentedManifestFile":
+		info, err := s.stat(ctx, spec, bucket, key, "the augmented manifest")
+		return []input{{info, path.Base(key)}}, err
+	}
+	return s.listPrefix(ctx, spec, bucket, key, most)
+}
+
+// listPrefix returns the objects under a prefix in byte order of their keys.
+func (s *Service) listPrefix(ctx context.Context, spec *Spec, bucket, prefix string, most int) ([]input, error) {
+	uri := "s3://" + bucket
+	if prefix != "" {
+		uri += "/" + prefix
 	}
 	missing := func(cause error) error {
 		said := ""

@@ -10,35 +10,42 @@ import (
 
 var update = flag.Bool("update", false, "write generated parts of the documentation")
 
-// The table of hyperparameters in the documentation is made of the declarations.
-func TestHyperparameterTable(t *testing.T) {
+// The tables of hyperparameters in the documentation are made of the declarations.
+func TestHyperparameterTables(t *testing.T) {
 	t.Parallel()
-	const file, begin, end = "../../docs/blazingtext.md", "go test ./internal/training -update -->\n", "<!-- end -->"
+	const file, end = "../../docs/blazingtext.md", "<!-- end -->"
 	page, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, rest, ok := strings.Cut(string(page), begin)
-	table, tail, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		t.Fatalf("%s has no place for the table", file)
+	made := string(page)
+	for _, c := range []struct {
+		name string
+		all  []hyperparameter
+	}{{"supervised", supervisedParameters}, {"vectors", vectorParameters}} {
+		begin := "<!-- hyperparameters " + c.name + ": made from the declarations in internal/training; go test ./internal/training -update -->\n"
+		head, rest, ok := strings.Cut(made, begin)
+		_, tail, ok2 := strings.Cut(rest, end)
+		if !ok || !ok2 {
+			t.Fatalf("%s has no place for the table of %s", file, c.name)
+		}
+		made = head + begin + parameterTable(c.all) + end + tail
 	}
-	want := parameterTable()
-	if table == want {
+	if made == string(page) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the table in %s is not that of the declarations; run go test ./internal/training -update\n%s", file, want)
+		t.Fatalf("the tables in %s are not those of the declarations; run go test ./internal/training -update", file)
 	}
-	if err := os.WriteFile(file, []byte(head+begin+want+end+tail), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(made), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func parameterTable() string {
+func parameterTable(all []hyperparameter) string {
 	var b strings.Builder
 	b.WriteString("| name | type | default | range | meaning |\n|---|---|---|---|---|\n")
-	for _, p := range supervisedParameters {
+	for _, p := range all {
 		if p.ignored {
 			continue
 		}

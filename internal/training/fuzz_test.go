@@ -1,12 +1,10 @@
 package training
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"unicode/utf8"
 )
 
@@ -17,6 +15,8 @@ func FuzzHyperParameters(f *testing.F) {
 	f.Add(`{"mode":"supervised","buckets":"2147483647","word_ngrams":"16","loss":"ova","min_char":"1","max_char":"64","label_prefix":"#"}`)
 	f.Add(`{"mode":"supervised","learning_rate":"1e308","seed":"2147483647","threads":"1024"}`)
 	f.Add(`{"mode":"cbow","epochs":"-1"}`)
+	f.Add(`{"mode":"skipgram","subwords":"True","min_char":"1","max_char":"64","window_size":"1000","sampling_threshold":"1e-9","negative_samples":"1000"}`)
+	f.Add(`{"mode":"batch_skipgram","batch_size":"32","evaluation":"false","vector_dim":"2048"}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		var given map[string]string
 		if json.Unmarshal([]byte(text), &given) != nil {
@@ -26,8 +26,7 @@ func FuzzHyperParameters(f *testing.F) {
 		if err != nil {
 			return
 		}
-		tr := trainer{service: &Service{Options: Options{Threads: 2}}, settings: p}
-		if err := tr.args().Validate(); err != nil {
+		if err := p.args(2).Validate(); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 		if n := p.hashed(); n < 0 || n > 1<<31 {
@@ -84,33 +83,6 @@ func FuzzInvalidBytes(f *testing.F) {
 			t.Errorf("%q in steps of %d: %d invalid, want %d", text, n, r.invalid, want)
 		}
 	})
-}
-
-// A model that fails to save must not leave an archive that looks whole.
-func TestPackFails(t *testing.T) {
-	t.Parallel()
-	for name, s := range map[string]saver{
-		"shorter the second time": &fickle{sizes: []int{1000, 500}},
-		"longer the second time":  &fickle{sizes: []int{500, 1000}},
-		"failing":                 &fickle{sizes: []int{10}},
-	} {
-		if err := pack(io.Discard, s); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-}
-
-// fickle saves as many bytes as told, then fails.
-type fickle struct{ sizes []int }
-
-func (s *fickle) Save(w io.Writer) error {
-	if len(s.sizes) == 0 {
-		return io.ErrClosedPipe
-	}
-	n := s.sizes[0]
-	s.sizes = s.sizes[1:]
-	_, err := io.Copy(w, iotest.OneByteReader(bytes.NewReader(make([]byte, n))))
-	return err
 }
 
 func TestFailureReason(t *testing.T) {

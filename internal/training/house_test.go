@@ -216,3 +216,6 @@ func text(n int, seed uint64) string {
 	}
 	return b.String()
 }
+
+// logTo is a logger whose lines a test reads after the service has ended.
+func logTo(b *strings.Builder) *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }

@@ -165,16 +165,16 @@ func parseHyperParameters(given map[string]string) (settings, error) {
 		return s, errs.Invalidf("Please provide a mode in hyperparameters. It should be one of %s", list)
 	case !slices.Contains(modes, mode):
 		return s, errs.Invalidf("mode should be one of %s", list)
-	case mode != "supervised":
-		return s, errs.Invalidf("The mode %s is not offered yet. Only supervised is.", mode)
 	}
+	mode := given["mode"]
+	all := parametersOf(mode)
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if !slices.ContainsFunc(supervisedParameters, func(p hyperparameter) bool { return p.name == name }) {
-			return s, errs.Invalidf("Additional hyperparameters are not allowed ('%s' was unexpected). In mode supervised there are: %s.",
-				name, strings.Join(parameterNames(), ", "))
+		if !slices.ContainsFunc(all, func(p hyperparameter) bool { return p.name == name }) {
+			return s, errs.Invalidf("Additional hyperparameters are not allowed ('%s' was unexpected). In mode %s there are: %s.",
+				name, mode, strings.Join(parameterNames(all), ", "))
 		}
 	}
-	for _, p := range supervisedParameters {
+	for _, p := range all {
 		value, ok := given[p.name]
 		if ok && p.ignored {
 			s.ignored = append(s.ignored, p.name)
@@ -192,8 +192,8 @@ func parseHyperParameters(given map[string]string) (settings, error) {
 	return s, s.check()
 }
 
-func parameterNames() (names []string) {
-	for _, p := range supervisedParameters {
+func parameterNames(all []hyperparameter) (names []string) {
+	for _, p := range all {
 		if !p.ignored {
 			names = append(names, p.name)
 		}
@@ -246,16 +246,60 @@ func (s settings) check() error {
 	if lo, hi := s.int("min_char"), s.int("max_char"); lo > hi {
 		return errs.Invalidf("Parameter 'min_char' (%d) should be <= 'max_char' (%d).", lo, hi)
 	}
+	if s.mode() != trainer.Supervised {
+		if s.mode() == trainer.BatchSkipgram && s.bool("subwords") {
+			return errs.Invalidf("subwords is not supported in mode batch_skipgram. Please set subwords to False or use skipgram or cbow.")
+		}
+		return nil
+	}
 	if prefix := s.text("label_prefix"); prefix == "" || len(prefix) > 64 || strings.ContainsAny(prefix, " \t\n\v\f\r\x00") {
 		return errs.Invalidf("Parameter 'label_prefix' should be 1 to 64 bytes without white space.")
 	}
 	return nil
 }
 
+func (s settings) mode() string { return s.text("mode") }
+
 // hashed is the number of rows that n-grams take in the input matrix.
 func (s settings) hashed() int64 {
-	if s.int("word_ngrams") > 1 || s.int("max_char") > 0 {
+	switch {
+	case s.mode() != trainer.Supervised && s.bool("subwords"), s.mode() == trainer.Supervised && (s.int("word_ngrams") > 1 || s.int("max_char") > 0):
 		return int64(s.int("buckets"))
 	}
 	return 0
+}
+
+// args maps the hyperparameters to the engine's.
+func (s settings) args(threads int) fasttext.Args {
+	a := fasttext.SupervisedDefaults()
+	switch s.mode() {
+	case trainer.Supervised:
+		a.WordNgrams = s.int("word_ngrams")
+		a.Minn, a.Maxn = s.int("min_char"), s.int("max_char")
+		a.Label = s.text("label_prefix")
+		a.Loss, _ = fasttext.ParseLoss(s.text("loss")) // its names are among the engine's
+	case trainer.CBOW:
+		a = fasttext.UnsupervisedDefaults(fasttext.CBOW)
+	case trainer.Skipgram:
+		a = fasttext.UnsupervisedDefaults(fasttext.Skipgram)
+	case trainer.BatchSkipgram:
+		a = fasttext.UnsupervisedDefaults(fasttext.BatchSkipgram)
+	}
+	if s.mode() != trainer.Supervised {
+		a.Minn, a.Maxn = 0, 0
+		if s.bool("subwords") {
+			a.Minn, a.Maxn = s.int("min_char"), s.int("max_char")
+		}
+		a.WS = s.int("window_size")
+		a.T = s.float("sampling_threshold")
+	}
+	a.LR = s.float("learning_rate")
+	a.Dim = s.int("vector_dim")
+	a.Epoch = s.int("epochs")
+	a.MinCount = s.int("min_count")
+	a.Neg = s.int("negative_samples")
+	a.Bucket = s.int("buckets")
+	a.Seed = s.int("seed")
+	a.Thread = s.intOr("threads", threads)
+	return a
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -73,12 +72,12 @@ func (s *Service) train(ctx context.Context, job string, task trainer.Task, host
 	switch f, reported := errors.AsType[*trainer.Failure](err); {
 	case reported:
 		err = &failure{class: f.Class, reason: f.Reason, cause: errors.New(f.Cause)}
-	case hungry.Load(), errors.Is(err, io.ErrUnexpectedEOF) && strings.Contains(said, "out of memory"):
+	case hungry.Load(), errors.Is(err, trainer.ErrEnded) && strings.Contains(said, "out of memory"):
 		err = s.outOfMemory(task)
-	case errors.Is(err, io.ErrUnexpectedEOF) && killed(cmd.ProcessState):
+	case errors.Is(err, trainer.ErrEnded) && killed(cmd.ProcessState):
 		err = &failure{class: "AlgorithmError", cause: err, reason: "The training process was killed by the machine or its operator, perhaps for lack of memory. " +
 			"Create the job again; if that doesn't help, train on less data, or with fewer buckets or a smaller vector_dim."}
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, trainer.ErrEnded):
 		err = &failure{class: "AlgorithmError", cause: fmt.Errorf("%w (%v): %s", err, cmd.ProcessState, said),
 			reason: "The training ended in an internal fault; the server's log has the details under the job's name. Please report it."}
 	}

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
+
+	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
 // outcome is what a job that was trained leaves.
@@ -77,27 +80,37 @@ func (s *Service) run(ctx context.Context, c *claim, log *jobLog) (*outcome, err
 	}
 	log.printf("Arguments: train")
 	for _, name := range p.ignored {
-		log.warn("The hyperparameter %s has no effect in mode supervised.", name)
+		log.warn("The hyperparameter %s has no effect in mode %s.", name, p.mode())
 	}
 	if c.job.OutputDataConfig.KmsKeyId != "" {
 		log.warn("The model is not encrypted with the KmsKeyId given: this server does not offer KMS.")
 	}
-	log.info("Running single machine CPU BlazingText training using supervised mode.")
-	t := trainer{service: s, claim: c, settings: p, log: log}
+	log.info("Running single machine CPU BlazingText training using %s mode.", p.mode())
+	if n := c.job.ResourceConfig.InstanceCount; n > 1 {
+		log.warn("The job asks for %d instances. It runs on this machine alone.", n)
+	}
+	h := &host{service: s, ctx: ctx, claim: c, log: log, channels: map[string]*channel{}}
+	task := s.task(c, p)
 	for _, ch := range c.job.InputDataConfig {
-		opened, err := s.openChannel(ctx, &c.job.Spec, ch)
+		opened, err := s.openChannel(ctx, &c.job.Spec, ch, p.text("label_prefix"))
 		if err != nil {
 			return nil, err
 		}
 		defer opened.close()
-		for _, in := range opened.inputs {
-			log.info("Processing %s . File size: %v MB", opened.path(in), float64(in.info.Size)/(1<<20))
+		h.channels[ch.ChannelName] = opened
+		named := trainer.Channel{Name: ch.ChannelName}
+		for i, in := range opened.inputs {
+			if i < maxLogged {
+				log.info("Processing %s . File size: %v MB", opened.path(in), float64(in.info.Size)/(1<<20))
+			}
+			if i == 0 || ch.ChannelName == trainer.Evaluation {
+				named.Files = append(named.Files, opened.path(in))
+			}
 		}
-		if ch.ChannelName == "train" {
-			t.data = opened
-		} else {
-			t.validation = opened
+		if more := len(opened.inputs) - maxLogged; more > 0 {
+			log.info("Processing %d more files of the channel %s.", more, opened.name)
 		}
+		task.Channels = append(task.Channels, named)
 	}
 	err = s.proceed(ctx, c, func(job *Job) {
 		job.enter(Training, "Training image download completed. Training in progress.", s.Now())
@@ -105,19 +118,58 @@ func (s *Service) run(ctx context.Context, c *claim, log *jobLog) (*outcome, err
 	if err != nil {
 		return nil, err
 	}
-	model, metrics, err := t.train(ctx)
+	measured, err := s.train(ctx, c.name, task, h)
 	if err != nil {
 		return nil, err
 	}
-	err = s.proceed(ctx, c, func(job *Job) {
-		job.enter(Uploading, "Uploading generated training model", s.Now())
+	result := &outcome{artifacts: h.artifacts}
+	for _, m := range measured {
+		result.metrics = append(result.metrics, Metric{m.Name, m.Value, s.Now()})
+	}
+	return result, nil
+}
+
+// maxLogged is how many files of a channel are named in the log.
+const maxLogged = 1000
+
+// task is what the job's process is to do, but for the channels.
+func (s *Service) task(c *claim, p settings) trainer.Task {
+	return trainer.Task{
+		Mode:          p.mode(),
+		Args:          p.args(s.Threads),
+		EarlyStopping: p.bool("early_stopping"),
+		MinEpochs:     p.int("min_epochs"),
+		Patience:      p.int("patience"),
+		EveryEpoch:    c.job.Tuned != nil && c.job.Tuned.EveryEpoch,
+		Evaluation:    p.bool("evaluation"),
+		MemoryBytes:   s.MaxMemoryBytes,
+	}
+}
+
+// host is what the job's process may ask of the server.
+type host struct {
+	service   *Service
+	ctx       context.Context // of the job, in the name of its role
+	claim     *claim
+	log       *jobLog
+	channels  map[string]*channel
+	artifacts string // once uploaded
+}
+
+func (h *host) Open(name string, file int) (trainer.Text, error) {
+	return h.channels[name].text(h.ctx, file), nil
+}
+
+func (h *host) Log(text []byte) { _, _ = h.log.lines.Write(text) } // it fails only after close
+
+func (h *host) Epoch(e trainer.Epoch) error { return h.service.reportEpoch(h.ctx, h.claim, e) }
+
+func (h *host) Upload(archive io.Reader) error {
+	err := h.service.proceed(h.ctx, h.claim, func(job *Job) {
+		job.enter(Uploading, "Uploading generated training model", h.service.Now())
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		h.artifacts, err = h.service.upload(h.ctx, &h.claim.job.Spec, archive)
 	}
-	artifacts, err := s.upload(ctx, &c.job.Spec, model)
-	if err != nil {
-		return nil, err
-	}
-	return &outcome{artifacts, metrics}, nil
+	return err
 }

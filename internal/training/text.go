@@ -116,6 +116,8 @@ func (r *textReader) open() error {
 			return r.broken(err)
 		}
 		r.text = text
+	case r.channel.records != nil:
+		r.text = r.channel.records.lines(r, buffered)
 	default:
 		r.text = buffered
 	}

@@ -40,6 +40,7 @@ type Authorizer interface {
 type Blobs interface {
 	Bucket(ctx context.Context, name string) (blob.BucketInfo, error)
 	List(ctx context.Context, bucket string, opt blob.ListOptions) (blob.ListPage, error)
+	Stat(ctx context.Context, bucket, key string) (blob.ObjectInfo, error)
 	Open(ctx context.Context, bucket, key string) (blob.Object, error)
 	Put(ctx context.Context, bucket, key string, r io.Reader, opt blob.PutOptions) (blob.ObjectInfo, error)
 }
@@ -57,10 +58,13 @@ type Options struct {
 
 	Parallel       int              // jobs that run at once; 0 means 2
 	Threads        int              // threads of a job that does not say; 0 means GOMAXPROCS
-	MaxMemoryBytes int64            // for one job's matrices, and for its text; 0 means half of the machine's memory
+	MaxMemoryBytes int64            // for one job's process, 64 MiB aside; 0 means half of the machine's memory
 	LeaseTTL       time.Duration    // after which a killed server's job is taken over; 0 means 10 s
 	Now            func() time.Time // nil means time.Now
 	Log            *slog.Logger     // nil means slog.Default()
+	// Process is the command of a training process: a program that calls trainer.Main. Nil means
+	// this program, called with trainer.Verb.
+	Process []string
 	// Finished is told of each job that reached an end; it may be nil.
 	Finished func(status string, took time.Duration)
 }
@@ -92,6 +96,12 @@ func New(o Options) (*Service, error) {
 	}
 	if o.MaxMemoryBytes <= 0 {
 		o.MaxMemoryBytes = machineMemory() / 2
+	}
+	if o.Process == nil {
+		var err error
+		if o.Process, err = thisProgram(); err != nil {
+			return nil, fmt.Errorf("training: %w", err)
+		}
 	}
 	if o.LeaseTTL <= 0 {
 		o.LeaseTTL = 10 * time.Second
@@ -214,7 +224,7 @@ func (s *Service) stop(ctx context.Context, name string) error {
 func (s *Service) checkData(ctx context.Context, spec *Spec) error {
 	ctx = s.AsRole(ctx, spec.RoleArn)
 	for _, ch := range spec.InputDataConfig {
-		if _, err := s.listChannel(ctx, spec, ch, 1); err != nil {
+		if _, err := s.listChannel(ctx, spec, ch, maxChecked); err != nil {
 			return err
 		}
 	}

@@ -2,12 +2,11 @@ package training
 
 import (
 	"context"
-	"math"
 	"time"
 
-	"github.com/heliograph/heliograph/fasttext"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
 // Tuned says that a job is one of a tuning job's.
@@ -93,40 +92,13 @@ func (s *Service) put(ctx context.Context, spec Spec, tuned *Tuned, refusal erro
 	return jobOf(r), nil
 }
 
-// objectives are the metrics of a channel, beside its accuracy.
-var objectives = []struct {
-	name  string
-	value func(*fasttext.Metrics) float64
-}{
-	{"precision", (*fasttext.Metrics).Precision},
-	{"recall", (*fasttext.Metrics).Recall},
-	{"f1", (*fasttext.Metrics).F1},
-	{"macro_f1", (*fasttext.Metrics).MacroF1},
-}
-
-// metricsOf are the metrics of a channel at one label per example, cut off after
-// four digits as BlazingText prints its accuracy.
-func metricsOf(channel string, m *fasttext.Metrics, at time.Time) []Metric {
-	all := []Metric{{channel + ":accuracy", cut(m.Precision()), at}}
-	if channel == "validation" {
-		for _, o := range objectives {
-			if v := o.value(m); !math.IsNaN(v) {
-				all = append(all, Metric{channel + ":" + o.name, cut(v), at})
-			}
-		}
-	}
-	return all
-}
-
-func cut(v float64) float64 { return math.Floor(v*1e4+1e-6) / 1e4 }
-
 // reportEpoch records the objective of a tuning job after an epoch.
-func (t *trainer) reportEpoch(ctx context.Context, epoch int, m *fasttext.Metrics) error {
-	at := t.service.Now()
-	for _, metric := range metricsOf("validation", m, at) {
-		if metric.MetricName == t.claim.job.Tuned.Objective {
-			return t.service.proceed(ctx, t.claim, func(job *Job) {
-				job.Epochs = append(job.Epochs, EpochMetric{epoch, metric.Value, at})
+func (s *Service) reportEpoch(ctx context.Context, c *claim, epoch trainer.Epoch) error {
+	at := s.Now()
+	for _, metric := range epoch.Metrics {
+		if c.job.Tuned != nil && metric.Name == c.job.Tuned.Objective {
+			return s.proceed(ctx, c, func(job *Job) {
+				job.Epochs = append(job.Epochs, EpochMetric{epoch.Number, metric.Value, at})
 			})
 		}
 	}

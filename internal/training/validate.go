@@ -9,6 +9,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
 var (
@@ -33,6 +34,9 @@ func (s *Spec) validate() (settings, error) {
 	}
 	p, err := parseHyperParameters(s.HyperParameters)
 	if err != nil {
+		return p, err
+	}
+	if err := s.checkInstances(p); err != nil {
 		return p, err
 	}
 	return p, s.checkChannels(p)
@@ -123,17 +127,11 @@ func (s *Spec) checkOffered() error {
 		return errs.Invalidf("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request without specifying metric definitions.")
 	case len(spec.ContainerEntrypoint)+len(spec.ContainerArguments) > 0:
 		return errs.Invalidf("ContainerEntrypoint and ContainerArguments are not possible with BlazingText. Leave them out.")
-	case spec.TrainingInputMode == "Pipe":
-		return errs.Invalidf("The input mode Pipe is not offered yet. Use File.")
 	}
 	resources := s.ResourceConfig
 	switch {
 	case len(resources.InstanceGroups) > 0:
 		return errs.Invalidf("InstanceGroups are not offered. Use InstanceType and InstanceCount.")
-	case resources.InstanceCount > 1 && gpu.MatchString(resources.InstanceType):
-		return errs.Invalidf("Please use a single GPU instance or change to multiple CPU instances.")
-	case resources.InstanceCount > 1:
-		return errs.Invalidf("Only batch_skipgram is available when training on multiple CPU instances")
 	case s.OutputDataConfig.CompressionType == "NONE":
 		return errs.Invalidf("The output compression type NONE is not offered yet. Use GZIP or leave it out.")
 	}
@@ -148,6 +146,20 @@ func (s *Spec) checkOffered() error {
 	return err
 }
 
+// checkInstances holds the machines asked for against what BlazingText's modes run on.
+func (s *Spec) checkInstances(p settings) error {
+	many, onGPU, batch := s.ResourceConfig.InstanceCount > 1, gpu.MatchString(s.ResourceConfig.InstanceType), p.mode() == trainer.BatchSkipgram
+	switch {
+	case many && onGPU:
+		return errs.Invalidf("Please use a single GPU instance or change to multiple CPU instances.")
+	case onGPU && batch:
+		return errs.Invalidf("batch_skipgram is not supported on GPU. Please select a CPU instance or use cbow/skipgram")
+	case many && !batch:
+		return errs.Invalidf("Only batch_skipgram is available when training on multiple CPU instances")
+	}
+	return nil
+}
+
 // artifact is where the model goes: {S3OutputPath}/{TrainingJobName}/output/model.tar.gz.
 func (s *Spec) artifact() (bucket, key string, err error) {
 	bucket, prefix, err := parseURI(s.OutputDataConfig.S3OutputPath)
@@ -157,24 +169,30 @@ func (s *Spec) artifact() (bucket, key string, err error) {
 	return bucket, prefix + s.TrainingJobName + "/output/model.tar.gz", err
 }
 
-// checkChannels holds the channels against what supervised mode reads.
+// channelsOf says which channels a mode reads, as completes "It reads ….".
+func channelsOf(mode string) (names []string, words string) {
+	if mode == trainer.Supervised {
+		return []string{trainer.Train, trainer.Validation}, "the channels train and, optionally, validation"
+	}
+	return []string{trainer.Train, trainer.Evaluation}, "the channels train and, optionally, evaluation"
+}
+
+// checkChannels holds the channels against what the mode reads.
 func (s *Spec) checkChannels(p settings) error {
 	seen := map[string]bool{}
+	names, words := channelsOf(p.mode())
 	for _, ch := range s.InputDataConfig {
 		name, source := ch.ChannelName, ch.DataSource.S3DataSource
 		switch {
 		case seen[name]:
 			return errs.Invalidf("The channel name %q is given twice. Channel names must be unique.", name)
-		case name != "train" && name != "validation":
-			return errs.Invalidf("BlazingText has no channel %q in mode supervised. It reads the channels train and, optionally, validation.", name)
+		case !slices.Contains(names, name):
+			return errs.Invalidf("BlazingText has no channel %q in mode %s. It reads %s.", name, p.mode(), words)
 		case source == nil:
 			return errs.Invalidf("The channel %q has no S3DataSource; other data sources are not offered.", name)
-		case source.S3DataType != "S3Prefix":
-			return errs.Invalidf("The S3DataType %s of the channel %q is not offered yet. Use S3Prefix.", source.S3DataType, name)
-		case ch.InputMode == "Pipe":
-			return errs.Invalidf("The input mode Pipe of the channel %q is not offered yet. Use File.", name)
-		case ch.RecordWrapperType == "RecordIO":
-			return errs.Invalidf("The RecordWrapperType RecordIO of the channel %q is not offered yet. Leave it out.", name)
+		}
+		if err := ch.checkRecords(p); err != nil {
+			return err
 		}
 		if _, _, err := parseURI(source.S3Uri); err != nil {
 			return err
@@ -182,10 +200,31 @@ func (s *Spec) checkChannels(p settings) error {
 		seen[name] = true
 	}
 	switch {
-	case !seen["train"]:
+	case !seen[trainer.Train] && p.mode() == trainer.Supervised:
 		return errs.Invalidf("The channel train is missing. Give it in InputDataConfig with the labelled text to learn from.")
-	case p.bool("early_stopping") && !seen["validation"]:
+	case !seen[trainer.Train]:
+		return errs.Invalidf("The channel train is missing. Give it in InputDataConfig with the text to learn from.")
+	case p.bool("early_stopping") && p.mode() == trainer.Supervised && !seen[trainer.Validation]:
 		return errs.Invalidf("The hyperparameter early_stopping needs the channel validation. Give it in InputDataConfig, or set early_stopping to False.")
+	}
+	return nil
+}
+
+// checkRecords holds how a channel's data is wrapped against what there is.
+func (ch *Channel) checkRecords(p settings) error {
+	source := ch.DataSource.S3DataSource
+	augmented := source.S3DataType == "AugmentedManifestFile"
+	switch {
+	case augmented && p.mode() != trainer.Supervised:
+		return errs.Invalidf("The S3DataType AugmentedManifestFile of the channel %q is only possible in mode supervised.", ch.ChannelName)
+	case augmented && len(source.AttributeNames) == 0:
+		return errs.Invalidf("The channel %q is an augmented manifest, for which AttributeNames must be given: source and label, in that order.", ch.ChannelName)
+	case !augmented && len(source.AttributeNames) > 0:
+		return errs.Invalidf("The channel %q has AttributeNames, which are only possible with the S3DataType AugmentedManifestFile.", ch.ChannelName)
+	case augmented && ch.CompressionType == "Gzip":
+		return errs.Invalidf("The channel %q is an augmented manifest, which can't be compressed. Set CompressionType to None.", ch.ChannelName)
+	case !augmented && ch.RecordWrapperType == "RecordIO":
+		return errs.Invalidf("The RecordWrapperType RecordIO of the channel %q is only possible with the S3DataType AugmentedManifestFile: BlazingText reads lines of text.", ch.ChannelName)
 	}
 	return nil
 }

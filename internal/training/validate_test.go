@@ -66,7 +66,6 @@ func TestRefusedAtOnce(t *testing.T) {
 		{"metric definitions", func(s *training.Spec) {
 			s.AlgorithmSpecification.MetricDefinitions = []training.MetricDefinition{{Name: "a", Regex: "b"}}
 		}, "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request without specifying metric definitions."},
-		{"pipe", func(s *training.Spec) { s.AlgorithmSpecification.TrainingInputMode = "Pipe" }, "The input mode Pipe is not offered yet. Use File."},
 		{"two machines", func(s *training.Spec) { s.ResourceConfig.InstanceCount = 2 },
 			"Only batch_skipgram is available when training on multiple CPU instances"},
 		{"two GPU machines", func(s *training.Spec) {
@@ -78,7 +77,6 @@ func TestRefusedAtOnce(t *testing.T) {
 		{"no mode", func(s *training.Spec) { delete(s.HyperParameters, "mode") },
 			`Please provide a mode in hyperparameters. It should be one of ["skipgram", "cbow", "batch_skipgram", "supervised"]`},
 		{"bad mode", parameter("mode", "sup"), `mode should be one of ["skipgram", "cbow", "batch_skipgram", "supervised"]`},
-		{"another mode", parameter("mode", "cbow"), "The mode cbow is not offered yet. Only supervised is."},
 		{"unknown", parameter("epoch", "5"), "Additional hyperparameters are not allowed ('epoch' was unexpected). In mode supervised there are: mode, buckets, early_stopping, epochs, …"},
 		{"not an integer", parameter("epochs", "five"), "Parameter epochs expects integer input."},
 		{"a fraction", parameter("epochs", "5.5"), "Parameter epochs expects integer input."},
@@ -111,12 +109,43 @@ func TestRefusedAtOnce(t *testing.T) {
 			`The channel name "train" is given twice. Channel names must be unique.`},
 		{"no source", source(func(c *training.Channel) { c.DataSource = training.DataSource{} }),
 			`The channel "train" has no S3DataSource; other data sources are not offered.`},
-		{"manifest", source(func(c *training.Channel) { c.DataSource.S3DataSource.S3DataType = "ManifestFile" }),
-			`The S3DataType ManifestFile of the channel "train" is not offered yet. Use S3Prefix.`},
-		{"pipe channel", source(func(c *training.Channel) { c.InputMode = "Pipe" }),
-			`The input mode Pipe of the channel "train" is not offered yet. Use File.`},
 		{"recordio", source(func(c *training.Channel) { c.RecordWrapperType = "RecordIO" }),
-			`The RecordWrapperType RecordIO of the channel "train" is not offered yet. Leave it out.`},
+			`The RecordWrapperType RecordIO of the channel "train" is only possible with the S3DataType AugmentedManifestFile: BlazingText reads lines of text.`},
+		{"a manifest that is not there", source(func(c *training.Channel) {
+			c.DataSource.S3DataSource.S3DataType = "ManifestFile"
+			c.DataSource.S3DataSource.S3Uri = "s3://data/none"
+		}),
+			`No S3 objects found under S3 URL "s3://data/none" given in input data source: the manifest can't be found. …`},
+		{"a manifest of text", source(func(c *training.Channel) { c.DataSource.S3DataSource.S3DataType = "ManifestFile" }),
+			`The manifest s3://data/train can't be used: it is not a JSON array such as …`},
+		{"augmented without attributes", source(func(c *training.Channel) { c.DataSource.S3DataSource.S3DataType = "AugmentedManifestFile" }),
+			`The channel "train" is an augmented manifest, for which AttributeNames must be given: source and label, in that order.`},
+		{"attributes of text", source(func(c *training.Channel) { c.DataSource.S3DataSource.AttributeNames = []string{"source"} }),
+			`The channel "train" has AttributeNames, which are only possible with the S3DataType AugmentedManifestFile.`},
+		{"validation of vectors", func(s *training.Spec) {
+			s.HyperParameters["mode"] = "cbow"
+			s.InputDataConfig[0].ChannelName = "validation"
+		}, `BlazingText has no channel "validation" in mode cbow. It reads the channels train and, optionally, evaluation.`},
+		{"augmented manifest of vectors", func(s *training.Spec) {
+			s.HyperParameters["mode"] = "skipgram"
+			s.InputDataConfig[0].DataSource.S3DataSource.S3DataType = "AugmentedManifestFile"
+		}, `The S3DataType AugmentedManifestFile of the channel "train" is only possible in mode supervised.`},
+		{"subwords in batches", func(s *training.Spec) {
+			s.HyperParameters["mode"], s.HyperParameters["subwords"] = "batch_skipgram", "True"
+		},
+			"subwords is not supported in mode batch_skipgram. Please set subwords to False or use skipgram or cbow."},
+		{"sampling", func(s *training.Spec) {
+			s.HyperParameters["mode"], s.HyperParameters["sampling_threshold"] = "cbow", "1"
+		},
+			"Parameter 'sampling_threshold' should be between (0,1)."},
+		{"a loss of vectors", func(s *training.Spec) { s.HyperParameters["mode"], s.HyperParameters["loss"] = "cbow", "hs" },
+			"Additional hyperparameters are not allowed ('loss' was unexpected). In mode cbow there are: mode, batch_size, …"},
+		{"batches on a GPU", func(s *training.Spec) {
+			s.HyperParameters["mode"], s.ResourceConfig.InstanceType = "batch_skipgram", "ml.p3.2xlarge"
+		},
+			"batch_skipgram is not supported on GPU. Please select a CPU instance or use cbow/skipgram"},
+		{"many instances for cbow", func(s *training.Spec) { s.HyperParameters["mode"], s.ResourceConfig.InstanceCount = "cbow", 2 },
+			"Only batch_skipgram is available when training on multiple CPU instances"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := spec("refused")

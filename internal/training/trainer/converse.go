@@ -32,7 +32,7 @@ type Host interface {
 // output are in and out its task and what it asks for, until the process has
 // delivered its model. It returns the final metrics. Errors are the cause of ctx's end, those
 // of the Host, a *Failure that the process reports, and others if the process doesn't keep to the
-// rules or ends early; then they wrap io.ErrUnexpectedEOF.
+// rules, ErrEnded among them.
 //
 // end is called before Converse returns, and must end the process so that out
 // ends too. The Host is not called any more when Converse has returned.
@@ -58,6 +58,9 @@ func Converse(ctx context.Context, in io.Writer, out io.Reader, task Task, host 
 	}
 	return metrics, err
 }
+
+// ErrEnded means that a process ended without having said how its training went.
+var ErrEnded = errors.New("the training process ended early")
 
 type conversation struct {
 	host   Host
@@ -85,11 +88,10 @@ func (c *conversation) listen(out io.Reader) (metrics []Metric, err error) {
 	var buf []byte
 	for {
 		var kind byte
-		if kind, buf, err = readFrame(out, buf); err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return nil, fmt.Errorf("the training process ended early: %w", err)
+		if kind, buf, err = readFrame(out, buf); err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, ErrEnded
+		} else if err != nil {
+			return nil, fmt.Errorf("the training process can't be read: %w", err)
 		}
 		switch kind {
 		case frameLog:

@@ -11,7 +11,8 @@ import (
 
 // Main is the process: it trains as the server at the other end of in and out
 // says, and returns the exit status: 0 if it could say how that went. gone
-// is called when in ends before that, as it does when the server does; it must not return.
+// is called when in ends before that, as it does when the server does; if it returns, the training
+// fails where it next needs the server.
 func Main(in io.Reader, out io.Writer, gone func()) int {
 	settle()
 	c := &client{to: &frameWriter{w: out}, in: make(chan frame), free: make(chan []byte, 2)}
@@ -20,6 +21,7 @@ func Main(in io.Reader, out io.Writer, gone func()) int {
 	go func() {
 		c.listen(in)
 		gone()
+		close(c.in)
 	}()
 	first := <-c.in
 	var task Task

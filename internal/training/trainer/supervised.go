@@ -114,24 +114,29 @@ func (r *runner) finalMetrics(m *fasttext.Model) (all []Metric, err error) {
 	return all, nil
 }
 
+// objectives are the metrics of a channel, beside its accuracy. They are ours.
+var objectives = []struct {
+	name  string
+	value func(*fasttext.Metrics) float64
+}{
+	{"precision", (*fasttext.Metrics).Precision},
+	{"recall", (*fasttext.Metrics).Recall},
+	{"f1", (*fasttext.Metrics).F1},
+	{"macro_f1", (*fasttext.Metrics).MacroF1},
+}
+
 // metricsOf are the metrics of a channel at one label per example, cut off after
-// four digits as BlazingText prints its accuracy. Those beside the accuracy are ours, and of the
-// validation channel.
+// four digits as BlazingText prints its accuracy.
 func metricsOf(channel string, m *fasttext.Metrics) []Metric {
 	all := []Metric{{channel + ":accuracy", cut(m.Precision())}}
 	if channel == Validation {
-		all = append(all,
-			Metric{channel + ":precision", cut(m.Precision())},
-			Metric{channel + ":recall", cut(m.Recall())},
-			Metric{channel + ":f1", cut(m.F1())},
-			Metric{channel + ":macro_f1", cut(m.MacroF1())})
+		for _, o := range objectives {
+			if v := o.value(m); !math.IsNaN(v) {
+				all = append(all, Metric{channel + ":" + o.name, cut(v)})
+			}
+		}
 	}
 	return all
 }
 
-func cut(v float64) float64 {
-	if math.IsNaN(v) {
-		return 0
-	}
-	return math.Floor(v*1e4+1e-6) / 1e4
-}
+func cut(v float64) float64 { return math.Floor(v*1e4+1e-6) / 1e4 }
