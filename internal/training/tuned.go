@@ -24,8 +24,7 @@ type EpochMetric struct {
 }
 
 // CreateTuned is Create for a tuning job: who may have it was decided when that
-// was created. A job that Create would refuse as Invalid is on record too, as
-// Failed. To create a job again that the same tuning job has created returns
+// was created. A job that Create would refuse is on record too, as Failed. To create a job again that the same tuning job has created returns
 // that job, so that a tuning job that was interrupted can go on.
 func (s *Service) CreateTuned(ctx context.Context, spec Spec, tuned Tuned) (Job, error) {
 	job, err := s.put(ctx, spec, &tuned, s.check(ctx, &spec))
@@ -64,8 +63,15 @@ func (s *Service) StopTuned(ctx context.Context, name string) error {
 // put records a job; refusal is why it is Failed from the start, or nil.
 func (s *Service) put(ctx context.Context, spec Spec, tuned *Tuned, refusal error) (Job, error) {
 	arn := s.arn(spec.TrainingJobName)
-	if refusal != nil && (tuned == nil || !errs.Is(refusal, errs.Invalid)) {
-		return Job{}, refusal
+	if refusal != nil {
+		switch errs.KindOf(refusal) {
+		case errs.Invalid, errs.NotFound, errs.Denied, errs.TooLarge, errs.Unsupported:
+		default: // it may be different soon
+			return Job{}, refusal
+		}
+		if tuned == nil {
+			return Job{}, refusal
+		}
 	}
 	if spec.StoppingCondition.MaxRuntimeInSeconds == nil {
 		day := int((24 * time.Hour).Seconds())
@@ -103,4 +109,16 @@ func (s *Service) reportEpoch(ctx context.Context, c *claim, epoch trainer.Epoch
 		}
 	}
 	return nil
+}
+
+// Objectives are the metrics of a mode that a tuning job can make the most of.
+func Objectives(mode string) (names []string) {
+	if mode != "supervised" {
+		return []string{"train:mean_rho"}
+	}
+	names = []string{"validation:accuracy"}
+	for _, o := range objectives {
+		names = append(names, "validation:"+o.name)
+	}
+	return names
 }

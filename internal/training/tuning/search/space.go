@@ -206,3 +206,12 @@ func (s Space) tried(trials []Trial) map[string]bool {
 func random(seed uint64, choice int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15*uint64(choice+1)))
 }
+
+// Ends are the first and the last value of a numeric range, and all values of a
+// Categorical one.
+func (r *Range) Ends() []string {
+	if r.Kind == Categorical {
+		return r.Values
+	}
+	return []string{r.value(0), r.value(1)}
+}
