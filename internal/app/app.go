@@ -29,6 +29,7 @@ import (
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/telemetry"
 	"github.com/heliograph/heliograph/internal/training"
+	"github.com/heliograph/heliograph/internal/training/tuning"
 	"github.com/heliograph/heliograph/internal/triage"
 )
 
@@ -45,6 +46,7 @@ type App struct {
 	iam   *iam.Service
 
 	training  *training.Service
+	tuning    *tuning.Service
 	serving   *serving.Service
 	functions functions
 	routes    *route.Service
@@ -109,7 +111,16 @@ func (a *App) openServices(ctx context.Context) (err error) {
 		},
 		Parallel: a.cfg.TrainingJobs,
 		Log:      a.log,
-		Finished: func(status string, _ time.Duration) { finished.Inc(status) },
+		Finished: func(status string, _ time.Duration) {
+			finished.Inc(status)
+			a.tuning.Wake()
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.tuning, err = tuning.New(tuning.Options{
+		DB: a.db, Jobs: a.training, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -146,6 +157,7 @@ func (a *App) openListeners(ctx context.Context) (err error) {
 func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.training.Run(ctx) })
+	group.Go(func() error { return a.tuning.Run(ctx) })
 	group.Go(func() error { return a.serving.Run(ctx) })
 	group.Go(func() error { return a.control.serve(ctx, a.controlHandler(), a.cfg.DrainTimeout, a.log) })
 	group.Go(func() error { return a.public.serve(ctx, a.publicHandler(), a.cfg.DrainTimeout, a.log) })

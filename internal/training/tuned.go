@@ -24,8 +24,9 @@ type EpochMetric struct {
 }
 
 // CreateTuned is Create for a tuning job: who may have it was decided when that
-// was created. A job that Create would refuse is on record too, as Failed. To create a job again that the same tuning job has created returns
-// that job, so that a tuning job that was interrupted can go on.
+// was created. A job that Create would refuse is on record too, as Failed. To
+// create a job again that the same tuning job has created returns that job, so
+// that a tuning job that was interrupted can go on.
 func (s *Service) CreateTuned(ctx context.Context, spec Spec, tuned Tuned) (Job, error) {
 	job, err := s.put(ctx, spec, &tuned, s.check(ctx, &spec))
 	if errs.CodeOf(err) != "ResourceInUse" {

@@ -82,7 +82,7 @@ func newServingServer(t *testing.T) *servingServer {
 			t.Fatal(err)
 		}
 	}
-	server := httptest.NewServer(api.New(nil, service, wire.Options{}))
+	server := httptest.NewServer(api.New(api.Services{Serving: service}, wire.Options{}))
 	t.Cleanup(server.Close)
 	client := sagemaker.New(sagemaker.Options{BaseEndpoint: &server.URL, Region: "us-east-1", RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("id", "secret", "")})

@@ -12,13 +12,22 @@ import (
 	"github.com/heliograph/heliograph/internal/awsapi/wire"
 	"github.com/heliograph/heliograph/internal/serving"
 	"github.com/heliograph/heliograph/internal/training"
+	"github.com/heliograph/heliograph/internal/training/tuning"
 )
 
+// Services are what the API speaks for.
+type Services struct {
+	Training *training.Service
+	Tuning   *tuning.Service
+	Serving  *serving.Service
+}
+
 // New returns the handler of every operation that is offered.
-func New(t *training.Service, s *serving.Service, opt wire.Options) http.Handler {
+func New(s Services, opt wire.Options) http.Handler {
 	ops := map[string]wire.Operation{}
-	maps.Copy(ops, trainingOps(t))
-	maps.Copy(ops, servingOps(s))
+	maps.Copy(ops, trainingOps(s.Training))
+	maps.Copy(ops, tuningOps(s.Tuning))
+	maps.Copy(ops, servingOps(s.Serving))
 	return wire.NewJSON("SageMaker", "1.1", ops, opt)
 }
 

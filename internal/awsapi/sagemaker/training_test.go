@@ -70,7 +70,7 @@ func newTrainingServer(t *testing.T) *trainingServer {
 			t.Error(err)
 		}
 	})
-	server := httptest.NewServer(api.New(service, nil, wire.Options{}))
+	server := httptest.NewServer(api.New(api.Services{Training: service}, wire.Options{}))
 	t.Cleanup(server.Close)
 	if err := blobs.CreateBucket(t.Context(), "data", "us-east-1"); err != nil {
 		t.Fatal(err)

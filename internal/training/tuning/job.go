@@ -30,8 +30,10 @@ type Job struct {
 	Seed   uint64  // of all that is random
 	Trials []Trial `json:",omitempty"` // in the order of their choice
 	Prior  []Prior `json:",omitempty"` // of the parents
-	// ParentBest is the best trial of the parents, if theirs count as this job's.
+	// ParentBest is the best trial of the parents, if theirs count as this job's,
+	// and BestParent whose it is.
 	ParentBest *Trial `json:",omitempty"`
+	BestParent string `json:",omitempty"`
 	// Closing is why no more trials are started although the job is InProgress.
 	Closing closing `json:",omitempty"`
 }
@@ -79,6 +81,14 @@ type Prior struct {
 func (j *Job) Done() bool {
 	s := j.HyperParameterTuningJobStatus
 	return s == Completed || s == Failed || s == Stopped
+}
+
+// TuningJobName is whose trial it is, of this job and its parents.
+func (t *Trial) TuningJobName(j *Job) string {
+	if t == j.ParentBest {
+		return j.BestParent
+	}
+	return j.HyperParameterTuningJobName
 }
 
 // Done reports whether the training job has reached an end.

@@ -44,7 +44,7 @@ func (s *Service) warmStart(ctx context.Context, job *Job) error {
 		if best := parent.Best(); identical && best != nil && (job.ParentBest == nil || parent.score(best) > job.score(job.ParentBest)) {
 			b := *best
 			b.Definition = 0 // of this job's, for the sign of its objective
-			job.ParentBest = &b
+			job.ParentBest, job.BestParent = &b, parent.HyperParameterTuningJobName
 		}
 	}
 	slices.SortStableFunc(job.Prior, func(a, b Prior) int { return cmp.Compare(b.Score, a.Score) })
