@@ -115,6 +115,7 @@ func (a *App) openServices(ctx context.Context) (err error) {
 			finished.Inc(status)
 			a.tuning.Wake()
 		},
+		Measured: func() { a.tuning.Wake() },
 	})
 	if err != nil {
 		return err

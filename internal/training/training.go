@@ -67,6 +67,8 @@ type Options struct {
 	Process []string
 	// Finished is told of each job that reached an end; it may be nil.
 	Finished func(status string, took time.Duration)
+	// Measured is told that a tuning job's objective was recorded after an epoch; it may be nil.
+	Measured func()
 }
 
 // Service is the training jobs of one server. Its methods are safe for
@@ -114,6 +116,9 @@ func New(o Options) (*Service, error) {
 	}
 	if o.Finished == nil {
 		o.Finished = func(string, time.Duration) {}
+	}
+	if o.Measured == nil {
+		o.Measured = func() {}
 	}
 	return &Service{
 		Options: o,

@@ -104,22 +104,12 @@ func (s *Service) reportEpoch(ctx context.Context, c *claim, epoch trainer.Epoch
 	at := s.Now()
 	for _, metric := range epoch.Metrics {
 		if c.job.Tuned != nil && metric.Name == c.job.Tuned.Objective {
-			return s.proceed(ctx, c, func(job *Job) {
+			err := s.proceed(ctx, c, func(job *Job) {
 				job.Epochs = append(job.Epochs, EpochMetric{epoch.Number, metric.Value, at})
 			})
+			s.Measured()
+			return err
 		}
 	}
 	return nil
-}
-
-// Objectives are the metrics of a mode that a tuning job can make the most of.
-func Objectives(mode string) (names []string) {
-	if mode != "supervised" {
-		return []string{"train:mean_rho"}
-	}
-	names = []string{"validation:accuracy"}
-	for _, o := range objectives {
-		names = append(names, "validation:"+o.name)
-	}
-	return names
 }

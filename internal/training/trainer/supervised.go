@@ -125,6 +125,19 @@ var objectives = []struct {
 	{"macro_f1", (*fasttext.Metrics).MacroF1},
 }
 
+// Objectives are the metrics of a mode that can be made the most of: by tuning,
+// for one.
+func Objectives(mode string) (names []string) {
+	if mode != Supervised {
+		return []string{"train:mean_rho"}
+	}
+	names = []string{Validation + ":accuracy"}
+	for _, o := range objectives {
+		names = append(names, Validation+":"+o.name)
+	}
+	return names
+}
+
 // metricsOf are the metrics of a channel at one label per example, cut off after
 // four digits as BlazingText prints its accuracy.
 func metricsOf(channel string, m *fasttext.Metrics) []Metric {

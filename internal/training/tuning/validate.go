@@ -13,6 +13,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/training"
+	"github.com/heliograph/heliograph/internal/training/trainer"
 	"github.com/heliograph/heliograph/internal/training/tuning/search"
 )
 
@@ -175,7 +176,7 @@ func (s *Spec) checkObjective(definition int) error {
 		}
 	}
 	for _, mode := range modes {
-		offered := training.Objectives(mode)
+		offered := trainer.Objectives(mode)
 		if !slices.Contains(offered, o.MetricName) {
 			return errs.Invalidf("The objective metric %q for the hyperparameter tuning job, [%s], isn't valid for the [blazingtext] algorithm in mode %s. Choose a valid objective metric: %s.",
 				clip(o.MetricName, 255), s.HyperParameterTuningJobName, clip(mode, 100), strings.Join(offered, ", "))
