@@ -6,6 +6,9 @@ SHELL := bash
 
 BIN := bin/heliograph
 DATA ?=
+FASTTEXT ?=
+ONLY ?=
+QUICK ?=
 FUZZTIME ?= 20s
 
 .PHONY: help build demo test lint unit e2e bench accuracy fuzz setup web-setup clean
@@ -49,8 +52,8 @@ unit: ## Unit tests with the race detector, and without it those that count allo
 e2e: setup build ## The real binary, real clients, a real browser, the original fasttext.
 	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 12m ./test/...
 
-bench: build ## Measure against the peers: make bench, or make bench DATA=folder.
-	go run ./bench -heliograph $(CURDIR)/$(BIN) $(if $(DATA),-data $(DATA))
+bench: build ## Measure against the peers: [DATA=folder] [FASTTEXT=a native one] [ONLY=sections] [QUICK=1]
+	go run ./bench -heliograph $(CURDIR)/$(BIN) $(if $(DATA),-data $(DATA)) $(if $(FASTTEXT),-native $(FASTTEXT)) $(if $(ONLY),-only $(ONLY)) $(if $(QUICK),-quick)
 
 accuracy: build ## Print the starter set's 5-fold accuracy, with the demo's hyperparameters.
 	$(BIN) evaluate --starter --epochs 60 --lr 0.5 --dim 20 --word-ngrams 1 --minn 3 --maxn 5 --bucket 100000

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,8 +55,7 @@ func invoke(ctx context.Context, b *bench) error {
 	if err := deployGenerated(ctx, b, ours.address); err != nil {
 		return err
 	}
-	w := table()
-	fmt.Fprintln(w, "connections\theliograph/s\tp50 µs\tp99 µs\tbare/s\tp50 µs\tp99 µs\trate\tp99 ratio\t")
+	t := newTable(os.Stdout, figuresIn("connections", "heliograph/s", "p50 µs", "p99 µs", "bare/s", "p50 µs", "p99 µs", "rate", "p99 ratio")...)
 	for _, connections := range []int{1, 8, 64} {
 		var rates, p50s, p99s [2][]float64
 		for range b.runs {
@@ -77,11 +77,11 @@ func invoke(ctx context.Context, b *bench) error {
 			}
 		}
 		rate, slower := ratios(rates[0], rates[1]), ratios(p99s[0], p99s[1])
-		fmt.Fprintf(w, "%d\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.2f\t%.2f\t\n", connections,
-			median(rates[0]), median(p50s[0]), median(p99s[0]), median(rates[1]), median(p50s[1]), median(p99s[1]), median(rate), median(slower))
-	}
-	if err := w.Flush(); err != nil {
-		return err
+		cells := []string{strconv.Itoa(connections)}
+		for _, v := range []float64{median(rates[0]), median(p50s[0]), median(p99s[0]), median(rates[1]), median(p50s[1]), median(p99s[1])} {
+			cells = append(cells, fmt.Sprintf("%.0f", v))
+		}
+		t.row(append(cells, figure(median(rate)), figure(median(slower)))...)
 	}
 	if err := ours.stop(); err != nil {
 		return fmt.Errorf("stopping the server: %w", err)

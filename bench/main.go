@@ -1,5 +1,8 @@
 // Command bench measures heliograph beside its peers, on this machine and in one run, and
-// prints tables: go run ./bench, or with -data for the public data sets.
+// prints tables in Markdown: go run ./bench, or with -data for the public data sets. The last table holds what was
+// measured against the project's goals.
+//
+// A section is one file and one line in sections.
 //
 // Programs that are compared run in turn, so that a change of the machine's mood meets
 // both; figures are medians, and ratios are medians of the ratios of neighbouring runs.
@@ -8,6 +11,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -17,18 +21,22 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"syscall"
 	"time"
 )
 
 // A bench is what the sections share.
 type bench struct {
 	heliograph string // the binary
-	peer       string // the original fasttext; empty to leave it out
+	peer       string // the distribution's fasttext; empty to leave it out
+	native     string // one built for this machine; empty to leave it out
 	data       string // folder of public data sets; empty for generated data
 	dir        string // for files that go away at the end
 	runs       int
 	threads    int
+	autotune   int  // seconds
+	quick      bool // less data
+	board      scoreboard
 }
 
 // A section measures one thing and prints a table of it.
@@ -40,12 +48,17 @@ type section struct {
 
 var sections = []section{
 	{"training", "Training, whole process", training},
-	{"prediction", "Prediction", prediction},
+	{"vectors", "Word vectors, whole process", vectors},
+	{"prediction", "Labelling a file, whole process", prediction},
+	{"single", "One text of 50 words, in process", single},
+	{"opening", "Opening a large model and answering once, whole process", opening},
+	{"quantization", "Quantisation, whole process", quantization},
+	{"autotune", "Autotune, whole process", autotune},
 	{"invoke", "InvokeEndpoint, beside a bare net/http handler", invoke},
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -57,14 +70,28 @@ func run(ctx context.Context) error {
 	b := &bench{}
 	flag.StringVar(&b.heliograph, "heliograph", "", "the binary to measure; built if empty")
 	flag.StringVar(&b.peer, "peer", "fasttext", "the original fasttext; empty to leave it out")
-	flag.StringVar(&b.data, "data", "", "folder with dbpedia14, banking77 and imdb; generated data if empty")
-	flag.IntVar(&b.runs, "runs", 3, "how often each program runs")
+	flag.StringVar(&b.native, "native", "", "a fasttext built for this very machine, as a second peer")
+	flag.StringVar(&b.data, "data", "", "folder with dbpedia14, banking77, imdb, enwiki and wordvec-eval; generated data if empty")
+	flag.IntVar(&b.runs, "runs", 3, "how often each program runs; what takes long runs less often")
 	flag.IntVar(&b.threads, "threads", runtime.NumCPU(), "threads of each program")
-	only := flag.String("only", "", "names of sections, with commas; all if empty")
+	flag.IntVar(&b.autotune, "autotune", 20, "seconds that autotune gets")
+	flag.BoolVar(&b.quick, "quick", false, "smaller sets and one run: to see that all works, not to quote")
+	only := flag.String("only", "", "sections, with commas; all if empty: "+strings.Join(sectionNames(), ", "))
 	bare := flag.Bool("bare", false, "answer HTTP requests with a constant and do nothing else; the bench starts itself so, as a peer")
+	question := flag.String("answer", "", "measure one thing in this process; the bench starts itself so")
 	flag.Parse()
 	if *bare {
 		return serveBare(ctx)
+	}
+	if *question != "" {
+		return answer(ctx, *question, flag.Args())
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	if b.quick {
+		b.runs, b.autotune = 1, min(b.autotune, 10)
 	}
 
 	dir, err := os.MkdirTemp("", "heliograph-bench-")
@@ -78,6 +105,11 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("%w; install it, name another with -peer, or leave it out with -peer ''", err)
 		}
 	}
+	if b.native != "" {
+		if b.native, err = exec.LookPath(b.native); err != nil {
+			return fmt.Errorf("the native fasttext: %w", err)
+		}
+	}
 	if b.heliograph == "" {
 		b.heliograph = filepath.Join(dir, "heliograph")
 		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.heliograph, "./cmd/heliograph")
@@ -88,16 +120,57 @@ func run(ctx context.Context) error {
 	}
 	fmt.Printf("%s, %d CPUs, %s, %d threads, %d runs, %s\n", cpuName(), runtime.NumCPU(), runtime.Version(), b.threads, b.runs,
 		time.Now().Format(time.DateOnly))
-	for _, s := range sections {
-		if *only != "" && !slices.Contains(strings.Split(*only, ","), s.name) {
-			continue
+	return b.sections(ctx, chosen)
+}
+
+// sections measures one section after another. One that fails does not keep the others, and their verdicts, from
+// being printed.
+func (b *bench) sections(ctx context.Context, chosen []section) error {
+	var failed error
+	for _, s := range chosen {
+		if ctx.Err() != nil {
+			break
 		}
-		fmt.Printf("\n%s\n\n", s.title)
+		fmt.Printf("\n## %s\n\n", s.title)
 		if err := s.run(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			err = fmt.Errorf("%s: %w", s.name, err)
+			if ctx.Err() != nil {
+				break
+			}
+			fmt.Println("\n" + err.Error())
+			failed = errors.Join(failed, err)
 		}
 	}
-	return nil
+	if len(b.board.verdicts) > 0 {
+		fmt.Printf("\n## Goals\n\n")
+		b.board.print(os.Stdout)
+	}
+	if b.native == "" {
+		fmt.Println("\nNo native fasttext was given (make bench FASTTEXT=path): goals against one were not looked at.")
+	}
+	return errors.Join(failed, ctx.Err())
+}
+
+func sectionNames() (names []string) {
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// choose returns the sections with these names, with commas between them; all for none.
+func choose(only string) (chosen []section, err error) {
+	if only == "" {
+		return sections, nil
+	}
+	for name := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(sections, func(s section) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-only %s: there is no section %q; there are %s", only, name, strings.Join(sectionNames(), ", "))
+		}
+		chosen = append(chosen, sections[i])
+	}
+	return chosen, nil
 }
 
 // cpuName returns what Linux calls the processor, or the architecture.
@@ -113,28 +186,4 @@ func cpuName() string {
 		}
 	}
 	return runtime.GOARCH
-}
-
-// table starts a table; print its rows with tabs between the cells and flush it.
-func table() *tabwriter.Writer {
-	return tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-}
-
-// median returns the median of v, which it sorts.
-func median(v []float64) float64 {
-	slices.Sort(v)
-	n := len(v)
-	if n == 0 {
-		return 0
-	}
-	return (v[(n-1)/2] + v[n/2]) / 2
-}
-
-// ratios divides a by b, pair by pair.
-func ratios(a, b []float64) []float64 {
-	out := make([]float64, min(len(a), len(b)))
-	for i := range out {
-		out[i] = a[i] / b[i]
-	}
-	return out
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"math"
 	"os"
 	"syscall"
+	"time"
 )
 
 // peakMegabytes returns the most memory that a program had resident.
@@ -11,4 +13,13 @@ func peakMegabytes(p *os.ProcessState) float64 {
 		return float64(usage.Maxrss) / 1024
 	}
 	return 0
+}
+
+// cpuSeconds returns what this process has had of the processors, user and system.
+func cpuSeconds() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return math.NaN()
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
 }
