@@ -129,10 +129,14 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	a.serving, err = serving.New(serving.Options{
 		DB: a.db, Objects: a.blobs, Auth: a.iam, Metrics: a.metrics, Log: a.log,
 		Region: a.cfg.Region, Account: a.cfg.AccountID, Dir: a.cfg.cacheDir(),
+		AsRole: func(ctx context.Context, _ string) context.Context {
+			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
+		},
 	})
 	if err != nil {
 		return err
 	}
+	a.closers = append(a.closers, a.serving)
 	ask := invoker{a.serving, a.iam}
 	triage := triager{triage.New(function.NewClassifier(ask), triage.DefaultConfig())}
 	a.functions = functions{function.NewRegistry(ask, triage)}

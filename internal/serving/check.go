@@ -49,14 +49,17 @@ func newPattern(max int, text string) pattern {
 
 var (
 	// The names of endpoints, endpoint configs and variants.
-	namePattern  = newPattern(63, `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`)
-	modelPattern = newPattern(63, `[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?`)
-	rolePattern  = newPattern(2048, `arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`)
-	imagePattern = newPattern(255, `[\S]+`)
-	urlPattern   = newPattern(1024, `(https|s3)://([^/]+)/?(.*)`)
-	envPattern   = newPattern(1024, `[a-zA-Z_][a-zA-Z0-9_]*`)
-	alarmPattern = newPattern(255, `.*\S.*`)
-	hostPattern  = newPattern(63, `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`)
+	namePattern        = newPattern(63, `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`)
+	modelPattern       = newPattern(63, `[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?`)
+	rolePattern        = newPattern(2048, `arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+`)
+	imagePattern       = newPattern(255, `[\S]+`)
+	urlPattern         = newPattern(1024, `(https|s3)://([^/]+)/?(.*)`)
+	envPattern         = newPattern(1024, `[a-zA-Z_][a-zA-Z0-9_]*`)
+	alarmPattern       = newPattern(255, `.*\S.*`)
+	destinationPattern = newPattern(512, `(https|s3)://([^/]+)/?(.*)`)
+	kmsPattern         = newPattern(2048, `[a-zA-Z0-9:/_-]*`)
+	contentTypePattern = newPattern(256, `[a-zA-Z0-9](-*[a-zA-Z0-9])*\/[a-zA-Z0-9](-*[a-zA-Z0-9.])*`)
+	hostPattern        = newPattern(63, `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`)
 )
 
 // match checks value, which may not be empty, against p.

@@ -18,16 +18,16 @@ import (
 type EndpointConfig struct {
 	EndpointConfigName       string
 	ProductionVariants       []ProductionVariant
-	ShadowProductionVariants []ProductionVariant `json:",omitempty"`
-	DataCaptureConfig        json.RawMessage     `json:",omitempty"`
-	AsyncInferenceConfig     json.RawMessage     `json:",omitempty"`
-	ExplainerConfig          json.RawMessage     `json:",omitempty"`
-	MetricsConfig            json.RawMessage     `json:",omitempty"`
-	KmsKeyId                 string              `json:",omitempty"`
-	ExecutionRoleArn         string              `json:",omitempty"`
-	VpcConfig                json.RawMessage     `json:",omitempty"`
-	EnableNetworkIsolation   bool                `json:",omitempty"`
-	Tags                     []Tag               `json:",omitempty"`
+	ShadowProductionVariants []ProductionVariant   `json:",omitempty"`
+	DataCaptureConfig        *DataCaptureConfig    `json:",omitempty"`
+	AsyncInferenceConfig     *AsyncInferenceConfig `json:",omitempty"`
+	ExplainerConfig          json.RawMessage       `json:",omitempty"`
+	MetricsConfig            json.RawMessage       `json:",omitempty"`
+	KmsKeyId                 string                `json:",omitempty"`
+	ExecutionRoleArn         string                `json:",omitempty"`
+	VpcConfig                json.RawMessage       `json:",omitempty"`
+	EnableNetworkIsolation   bool                  `json:",omitempty"`
+	Tags                     []Tag                 `json:",omitempty"`
 
 	ARN     string    `json:"-"` // filled in by the service
 	Created time.Time `json:"-"`
@@ -139,6 +139,8 @@ func (e *EndpointConfig) check() error {
 	c.match(e.EndpointConfigName, "endpointConfigName", namePattern)
 	c.matchOptional(e.ExecutionRoleArn, "executionRoleArn", rolePattern)
 	c.tags(e.Tags)
+	e.DataCaptureConfig.check(&c)
+	e.AsyncInferenceConfig.check(&c)
 	switch n := len(e.ProductionVariants); {
 	case n == 0:
 		c.add("[]", "productionVariants", "Member must have length greater than or equal to 1")
@@ -219,20 +221,15 @@ func (e *EndpointConfig) offered() error {
 	switch {
 	case total == 0:
 		return errs.Invalidf("The InitialVariantWeight of every production variant is 0, so that none would get traffic; give at least one a weight.")
-	case given(e.AsyncInferenceConfig):
-		return errs.Invalidf("Asynchronous inference is not offered yet; leave AsyncInferenceConfig out.")
 	case given(e.ExplainerConfig):
 		return errs.Invalidf("Explainers are not offered; leave ExplainerConfig out.")
-	case given(e.DataCaptureConfig):
-		var capture struct{ EnableCapture bool }
-		if err := json.Unmarshal(e.DataCaptureConfig, &capture); err != nil {
-			return errs.Wrap(err, errs.Invalid, "SerializationException", "DataCaptureConfig is not an object with EnableCapture true or false.")
-		}
-		if capture.EnableCapture {
-			return errs.Invalidf("Data capture is not offered yet; leave DataCaptureConfig out, or set EnableCapture to false.")
+	}
+	if d := e.DataCaptureConfig; d != nil {
+		if _, ok := folderOf(d.DestinationS3Uri); !ok {
+			return errs.Invalidf("The DestinationS3Uri %q of DataCaptureConfig must be an s3:// address.", d.DestinationS3Uri)
 		}
 	}
-	return nil
+	return e.AsyncInferenceConfig.offered(e)
 }
 
 func given(member json.RawMessage) bool { return len(member) > 0 && string(member) != "null" }

@@ -48,6 +48,7 @@ func (s *Service) load(ctx context.Context, l *live, d *deployment) (*variantSet
 	}
 	set := &variantSet{variants: variants[:len(d.Variants)], shadows: variants[len(d.Variants):]}
 	set.weigh(d)
+	set.capture, set.async, set.asyncLimit, set.role = newCapture(l.name, d), d.Async, d.asyncLimit(), d.Role
 	return set, nil
 }
 

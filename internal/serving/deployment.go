@@ -13,12 +13,16 @@ import (
 type deployment struct {
 	EndpointConfigName string
 	Variants           []deployedVariant
-	Shadows            []deployedVariant `json:",omitempty"`
+	Shadows            []deployedVariant     `json:",omitempty"`
+	Capture            *DataCaptureConfig    `json:",omitempty"`
+	Async              *AsyncInferenceConfig `json:",omitempty"`
+	Role               string                `json:",omitempty"` // what objects are read and written as
 }
 
 type deployedVariant struct {
 	ProductionVariant
 	Image    string
+	Role     string `json:",omitempty"` // of the model
 	Artifact artifact
 	Deployed time.Time `json:",omitzero"`
 }
@@ -29,9 +33,12 @@ func (s *Service) resolve(ctx context.Context, config string) (d deployment, err
 	if err != nil {
 		return d, s.missing(err, "endpoint-config", "endpoint configuration", config)
 	}
-	d.EndpointConfigName = r.Name
+	d.EndpointConfigName, d.Capture, d.Async, d.Role = r.Name, r.Doc.DataCaptureConfig, r.Doc.AsyncInferenceConfig, r.Doc.ExecutionRoleArn
 	if d.Variants, err = s.resolveVariants(ctx, r.Doc.ProductionVariants); err != nil {
 		return d, err
+	}
+	if d.Role == "" {
+		d.Role = d.Variants[0].Role
 	}
 	d.Shadows, err = s.resolveVariants(ctx, r.Doc.ShadowProductionVariants)
 	return d, err
@@ -45,7 +52,7 @@ func (s *Service) resolveVariants(ctx context.Context, from []ProductionVariant)
 			return nil, s.missing(err, "model", "model", v.ModelName)
 		}
 		container := m.Doc.container()
-		variants = append(variants, deployedVariant{ProductionVariant: v, Image: container.Image, Artifact: artifact{location: container.location()}})
+		variants = append(variants, deployedVariant{ProductionVariant: v, Image: container.Image, Role: m.Doc.ExecutionRoleArn, Artifact: artifact{location: container.location()}})
 	}
 	return variants, nil
 }
@@ -82,6 +89,9 @@ func (d *deployment) find(name string) *deployedVariant {
 // retain gives the variants of next what those of the same name in d have now, but
 // for the properties that are excluded.
 func (d *deployment) retain(next *deployment, excluded map[string]bool) {
+	if !excluded["DataCaptureConfig"] {
+		next.Capture = d.Capture
+	}
 	for _, v := range next.all() {
 		now := d.find(v.VariantName)
 		if now == nil {
@@ -94,6 +104,15 @@ func (d *deployment) retain(next *deployment, excluded map[string]bool) {
 			v.InitialInstanceCount = now.InitialInstanceCount
 		}
 	}
+}
+
+// asyncLimit is how many asynchronous requests may be answered at once.
+func (d *deployment) asyncLimit() int {
+	each := 4
+	if d.Async != nil && d.Async.ClientConfig != nil && d.Async.ClientConfig.MaxConcurrentInvocationsPerInstance != nil {
+		each = *d.Async.ClientConfig.MaxConcurrentInvocationsPerInstance
+	}
+	return each * max(d.instances(), 1)
 }
 
 // checkTraffic refuses weights under which no variant would answer.

@@ -31,14 +31,16 @@ type Endpoint struct {
 	DeploymentConfig   *DeploymentConfig // of the creation, or of the last update
 	Tags               []Tag
 
-	ARN            string // filled in by the service, as is what follows
-	EndpointStatus string
-	FailureReason  string // at most 1,024 characters; of the creation, or of an update that was rolled back
-	Variants       []EndpointVariant
-	ShadowVariants []EndpointVariant
-	Pending        *PendingDeployment // what an update under way leads to, else nil
-	Created        time.Time
-	Updated        time.Time
+	ARN                  string // filled in by the service, as is what follows
+	EndpointStatus       string
+	FailureReason        string // at most 1,024 characters; of the creation, or of an update that was rolled back
+	Variants             []EndpointVariant
+	ShadowVariants       []EndpointVariant
+	DataCaptureConfig    *DataCaptureConfig
+	AsyncInferenceConfig *AsyncInferenceConfig
+	Pending              *PendingDeployment // what an update under way leads to, else nil
+	Created              time.Time
+	Updated              time.Time
 }
 
 // PendingDeployment is what an endpoint is being updated to.
@@ -148,15 +150,17 @@ func (s *Service) enter(r store.Record[endpointDoc]) *live {
 
 func (s *Service) endpoint(r store.Record[endpointDoc]) Endpoint {
 	e := Endpoint{
-		EndpointName:       r.Name,
-		EndpointConfigName: r.Doc.EndpointConfigName,
-		DeploymentConfig:   r.Doc.DeploymentConfig,
-		Tags:               r.Doc.Tags,
-		ARN:                s.arn("endpoint", r.Name),
-		EndpointStatus:     r.Status,
-		FailureReason:      r.Doc.FailureReason,
-		Created:            r.Created,
-		Updated:            r.Updated,
+		EndpointName:         r.Name,
+		EndpointConfigName:   r.Doc.EndpointConfigName,
+		DeploymentConfig:     r.Doc.DeploymentConfig,
+		Tags:                 r.Doc.Tags,
+		ARN:                  s.arn("endpoint", r.Name),
+		EndpointStatus:       r.Status,
+		FailureReason:        r.Doc.FailureReason,
+		DataCaptureConfig:    r.Doc.Capture,
+		AsyncInferenceConfig: r.Doc.Async,
+		Created:              r.Created,
+		Updated:              r.Updated,
 	}
 	e.Variants, e.ShadowVariants = views(r.Doc.Variants), views(r.Doc.Shadows)
 	if u := r.Doc.Update; u != nil && u.Target != nil {

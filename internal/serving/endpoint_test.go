@@ -112,8 +112,22 @@ func TestCreateRefusals(t *testing.T) {
 		"same variant twice": {config(func(e *serving.EndpointConfig) {
 			e.ProductionVariants = append(e.ProductionVariants, e.ProductionVariants[0])
 		}), "Two variants are called"},
-		"data capture": {config(func(e *serving.EndpointConfig) { e.DataCaptureConfig = []byte(`{"EnableCapture": true}`) }), "Data capture is not offered yet"},
-		"async":        {config(func(e *serving.EndpointConfig) { e.AsyncInferenceConfig = []byte(`{}`) }), "not offered yet"},
+		"data capture without anything": {config(func(e *serving.EndpointConfig) { e.DataCaptureConfig = &serving.DataCaptureConfig{} }),
+			"3 validation errors detected: Value null at 'dataCaptureConfig.initialSamplingPercentage' failed to satisfy constraint: Member must not be null; Value null at 'dataCaptureConfig.destinationS3Uri'"},
+		"data capture of an odd side": {config(func(e *serving.EndpointConfig) {
+			e.DataCaptureConfig = &serving.DataCaptureConfig{InitialSamplingPercentage: n(101), DestinationS3Uri: "s3://b/p", CaptureOptions: []serving.CaptureOption{{CaptureMode: "Sideways"}}}
+		}), "Member must have value less than or equal to 100; Value 'Sideways' at 'dataCaptureConfig.captureOptions.1.member.captureMode' failed to satisfy constraint: Member must satisfy enum value set: [Input, Output, InputAndOutput]"},
+		"async without output": {config(func(e *serving.EndpointConfig) { e.AsyncInferenceConfig = &serving.AsyncInferenceConfig{} }), "'asyncInferenceConfig.outputConfig' failed to satisfy constraint: Member must not be null"},
+		"async without path": {config(func(e *serving.EndpointConfig) {
+			e.AsyncInferenceConfig = &serving.AsyncInferenceConfig{OutputConfig: &serving.AsyncOutputConfig{}}
+		}), "has no S3OutputPath"},
+		"async with notifications": {config(func(e *serving.EndpointConfig) {
+			e.AsyncInferenceConfig = &serving.AsyncInferenceConfig{OutputConfig: &serving.AsyncOutputConfig{S3OutputPath: "s3://b/p",
+				NotificationConfig: &serving.AsyncNotificationConfig{SuccessTopic: "arn:aws:sns:us-east-1:123456789012:t"}}}
+		}), "Notifications are not offered"},
+		"async over https": {config(func(e *serving.EndpointConfig) {
+			e.AsyncInferenceConfig = &serving.AsyncInferenceConfig{OutputConfig: &serving.AsyncOutputConfig{S3OutputPath: "https://b/p"}}
+		}), "must be an s3:// address"},
 		"two shadows": {config(func(e *serving.EndpointConfig) {
 			e.ShadowProductionVariants = []serving.ProductionVariant{variantOf("there", 1), variantOf("there", 1)}
 		}), "one production variant and one shadow variant"},
@@ -166,6 +180,14 @@ func TestDenied(t *testing.T) {
 		"UpdateEndpointWeightsAndCapacities": func() error {
 			_, err := h.UpdateEndpointWeightsAndCapacities(ctx, "e", nil)
 			return err
+		},
+		"InvokeEndpointAsync": func() error {
+			_, known := h.InvokeAsync(ctx, serving.InvokeAsyncInput{Endpoint: "e"})
+			_, unknown := h.InvokeAsync(ctx, serving.InvokeAsyncInput{Endpoint: "x"})
+			if !errs.Is(unknown, errs.Denied) {
+				return fmt.Errorf("an unknown endpoint: %w", unknown)
+			}
+			return known
 		},
 		"InvokeEndpoint": func() error {
 			_, known := h.invoke("e", "application/json", `{"instances": ["a"]}`)

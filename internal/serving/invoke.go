@@ -17,6 +17,12 @@ type InvokeInput struct {
 	ContentType string // of Body: application/json or application/jsonlines
 	Accept      string // ignored: an answer has the type of its request
 	Body        []byte // not kept, not changed
+
+	InferenceID      string // the caller's, for data capture
+	CustomAttributes string // likewise
+
+	firstLine int // the number of Body's first line, if it is a part of a longer one; 0 means 1
+	maxAnswer int // bytes; 0 means Options.MaxResponseBytes
 }
 
 // InvokeOutput is an endpoint's answer.
@@ -39,7 +45,7 @@ const (
 func (s *Service) Invoke(ctx context.Context, in InvokeInput) (InvokeOutput, error) {
 	l := s.table.lookup(in.Endpoint)
 	if l == nil {
-		return InvokeOutput{}, s.absent(ctx, in.Endpoint)
+		return InvokeOutput{}, s.absent(ctx, "sagemaker:InvokeEndpoint", in.Endpoint)
 	}
 	if err := s.opt.Auth.Authorize(ctx, "sagemaker:InvokeEndpoint", l.arn); err != nil {
 		return InvokeOutput{}, err
@@ -48,13 +54,20 @@ func (s *Service) Invoke(ctx context.Context, in InvokeInput) (InvokeOutput, err
 	if err != nil {
 		return InvokeOutput{}, err
 	}
+	if variants.async != nil {
+		return InvokeOutput{}, invalid("Endpoint %s is for asynchronous inference. Use InvokeEndpointAsync.", l.name)
+	}
+	if len(in.Body) > MaxBody {
+		return InvokeOutput{}, invalid("The body has %d bytes; at most %d are allowed.", len(in.Body), MaxBody)
+	}
 	start := time.Now()
 	variants.shadow(s, l, in, start)
-	body, err := s.invoke(ctx, l, v, in, start)
+	body, err := s.invoke(ctx, l, v, in, start.Add(s.opt.Timeout))
 	v.meter.observe(err, time.Since(start))
 	if err != nil {
 		return InvokeOutput{}, err
 	}
+	variants.capture.take(s.recorder, v.name, in, in.ContentType, body)
 	return InvokeOutput{ContentType: in.ContentType, Variant: v.name, Body: body}, nil
 }
 
@@ -81,7 +94,7 @@ func (s *Service) variantFor(ctx context.Context, l *live, target string) (varia
 }
 
 // invoke computes an answer when its turn has come.
-func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, start time.Time) (body []byte, err error) {
+func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, deadline time.Time) (body []byte, err error) {
 	if v.slots != nil {
 		select {
 		case v.slots <- struct{}{}:
@@ -101,7 +114,7 @@ func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInpu
 			body, err = nil, errs.New(errs.Internal, "InternalFailure", "The model could not be run; the server's log has the cause.")
 		}
 	}()
-	body, err = s.predict(ctx, v, in, start.Add(s.opt.Timeout))
+	body, err = s.predict(ctx, v, in, deadline)
 	if refusal, ok := err.(*refusal); ok {
 		return nil, s.modelError(l, v, refusal)
 	}
@@ -157,8 +170,8 @@ func (s *Service) awaitVariants(ctx context.Context, l *live) (*state, error) {
 }
 
 // absent is the answer for an endpoint that is not known.
-func (s *Service) absent(ctx context.Context, name string) error {
-	if err := s.opt.Auth.Authorize(ctx, "sagemaker:InvokeEndpoint", s.arn("endpoint", name)); err != nil {
+func (s *Service) absent(ctx context.Context, action, name string) error {
+	if err := s.opt.Auth.Authorize(ctx, action, s.arn("endpoint", name)); err != nil {
 		return err
 	}
 	var c constraints

@@ -26,11 +26,13 @@ type meters struct {
 	invocations *telemetry.Counter
 	seconds     *telemetry.Histogram
 	dropped     *telemetry.Counter
+	async       *telemetry.Counter
 }
 
 func newMeters(m *telemetry.Metrics) meters {
 	return meters{
 		invocations: m.Counter("heliograph_invocations_total", "Invocations of endpoints, by result.", "endpoint", "variant", "result"),
+		async:       m.Counter("heliograph_async_requests_total", "Asynchronous requests that reached an end, by result: ok, failed or expired.", "endpoint", "result"),
 		dropped:     m.Counter("heliograph_shadow_dropped_total", "Copies of requests that shadow variants did not get because too many were under way.", "endpoint", "variant"),
 		seconds:     m.Histogram("heliograph_invocation_seconds", "Time from an invocation's arrival at its model to the answer.", nil, "endpoint", "variant"),
 	}

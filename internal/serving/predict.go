@@ -11,15 +11,17 @@ import (
 // predict reads a request's body, runs the model and writes the answer, as
 // BlazingText's own server does.
 func (s *Service) predict(ctx context.Context, v *variant, in InvokeInput, deadline time.Time) ([]byte, error) {
-	if len(in.Body) > MaxBody {
-		return nil, invalid("The body has %d bytes; at most %d are allowed.", len(in.Body), MaxBody)
-	}
 	req := requests.Get().(*request)
 	defer req.recycle()
+	req.first = in.firstLine
 	if err := req.read(in.ContentType, string(in.Body)); err != nil {
 		return nil, err
 	}
-	return v.answer(ctx, req, s.opt.MaxResponseBytes, deadline)
+	limit := in.maxAnswer
+	if limit == 0 {
+		limit = s.opt.MaxResponseBytes
+	}
+	return v.answer(ctx, req, limit, deadline)
 }
 
 // read decodes a body by its content type.
@@ -46,7 +48,7 @@ func (v *variant) answer(ctx context.Context, req *request, limit int, deadline 
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			} else if time.Now().After(deadline) {
-				return nil, refuse(0, "Your invocation timed out while waiting for a response from container primary")
+				return nil, refuse(0, timedOut)
 			}
 		}
 		if v.model.Supervised() {
@@ -62,6 +64,8 @@ func (v *variant) answer(ctx context.Context, req *request, limit int, deadline 
 	}
 	return w.end(), nil
 }
+
+const timedOut = "Your invocation timed out while waiting for a response from container primary"
 
 // MaxBody is the longest body of a request, in bytes: SageMaker's limit.
 const MaxBody = 6_291_456

@@ -36,6 +36,8 @@ func (s *Service) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { s.journal.run(ctx) })
+	all.Go(func() { s.recorder.run(ctx) })
+	all.Go(func() { s.runBacklog(ctx) })
 	all.Go(func() {
 		for _, r := range inService {
 			all.Go(func() { s.revive(ctx, r) })
@@ -104,6 +106,9 @@ func (s *Service) restore(ctx context.Context) (inService []store.Record[endpoin
 			break
 		}
 	}
+	if err := s.restoreBacklog(ctx); err != nil {
+		return nil, fmt.Errorf("serving: list asynchronous requests: %w", err)
+	}
 	if err := s.library.shelf.sweep(wanted); err != nil {
 		s.opt.Log.Warn("unused models could not be removed", "error", err)
 	}
@@ -123,6 +128,7 @@ func (s *Service) revive(ctx context.Context, r store.Record[endpointDoc]) {
 				set.release() // an update was quicker
 				return
 			}
+			s.backlog.notify()
 			s.noteArtifacts(ctx, r, l, &d)
 			return
 		}
@@ -342,6 +348,7 @@ func (s *Service) remove(ctx context.Context, r store.Record[endpointDoc]) error
 		return err
 	}
 	s.table.remove(l)
+	s.dropBacklog(ctx, l)
 	s.meters.forget(r.Name, r.Doc.all())
 	if u := r.Doc.Update; u != nil && u.Target != nil {
 		s.meters.forget(r.Name, u.Target.all())

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"runtime"
@@ -34,10 +35,12 @@ type Authorizer interface {
 	Authorize(ctx context.Context, action, resource string) error
 }
 
-// Objects is where model artifacts are read from.
+// Objects is where model artifacts and asynchronous requests are read from, and
+// where answers to these and captured data are put.
 type Objects interface {
 	Open(ctx context.Context, bucket, key string) (blob.Object, error)
 	Stat(ctx context.Context, bucket, key string) (blob.ObjectInfo, error)
+	Put(ctx context.Context, bucket, key string, r io.Reader, opt blob.PutOptions) (blob.ObjectInfo, error)
 }
 
 // Options are what a Service works with. Zero limits mean the defaults given.
@@ -51,6 +54,11 @@ type Options struct {
 	Account string // 12 digits
 	Dir     string // folder of unpacked models; created if need be, and nobody else's
 
+	// AsRole returns ctx with the principal that a role acts as; nil: ctx as it is.
+	// What an endpoint puts and reads for asynchronous requests and data capture is
+	// authorised as its execution role.
+	AsRole func(ctx context.Context, roleARN string) context.Context
+
 	// Alarms roll updates back; nil: updates that name alarms are refused.
 	Alarms     Alarms
 	AlarmPause time.Duration // between two looks at the alarms of an update; default 1 s
@@ -62,6 +70,8 @@ type Options struct {
 	Concurrency      int           // invocations computed at once; default 16 per processor
 	Queue            int           // invocations that may wait for their turn; default 4096
 	Timeout          time.Duration // of one invocation; default 60 s, as SageMaker's
+	AsyncConcurrency int           // asynchronous requests answered at once; default the number of processors, at least 2
+	CapturePause     time.Duration // between two writes of captured data; default 5 s
 }
 
 func (o *Options) setDefaults() error {
@@ -80,6 +90,11 @@ func (o *Options) setDefaults() error {
 	setDefault(&o.Concurrency, 16*procs)
 	setDefault(&o.Queue, 4096)
 	setDefault(&o.Timeout, 60*time.Second)
+	setDefault(&o.AsyncConcurrency, max(2, procs))
+	setDefault(&o.CapturePause, 5*time.Second)
+	if o.AsRole == nil {
+		o.AsRole = func(ctx context.Context, _ string) context.Context { return ctx }
+	}
 	return nil
 }
 
@@ -97,15 +112,18 @@ type Service struct {
 	models    *store.Collection[Model]
 	configs   *store.Collection[EndpointConfig]
 	endpoints *store.Collection[endpointDoc]
+	requests  *store.Collection[asyncDoc]
 
-	table   table
-	library *library
-	journal *journal
-	meters  meters
-	slots   chan struct{} // one taken per invocation being computed
-	shadows chan struct{} // one taken per copy that a shadow variant answers
-	copied  atomic.Int64  // bytes of the copies that wait for one
-	waiting atomic.Int64  // invocations that wait for a slot
+	table    table
+	backlog  *backlog
+	recorder *recorder
+	library  *library
+	journal  *journal
+	meters   meters
+	slots    chan struct{} // one taken per invocation being computed
+	shadows  chan struct{} // one taken per copy that a shadow variant answers
+	copied   atomic.Int64  // bytes of the copies that wait for one
+	waiting  atomic.Int64  // invocations that wait for a slot
 
 	wake  chan struct{} // a record has become due
 	ready chan struct{} // closed once every endpoint in service was loaded or given up
@@ -129,16 +147,31 @@ func New(opt Options) (*Service, error) {
 		models:    store.NewCollection[Model](opt.DB, "model"),
 		configs:   store.NewCollection[EndpointConfig](opt.DB, "endpoint configuration"),
 		endpoints: store.NewCollection[endpointDoc](opt.DB, "endpoint"),
-		library:   newLibrary(opt.Dir, opt.Objects, opt.MaxModelBytes, opt.Loaders),
-		journal:   newJournal(opt.DB, opt.Log),
-		meters:    newMeters(opt.Metrics),
-		slots:     make(chan struct{}, opt.Concurrency),
-		shadows:   make(chan struct{}, max(opt.Concurrency/16, 1)),
-		wake:      make(chan struct{}, 1),
-		ready:     make(chan struct{}),
-		owner:     fmt.Sprintf("serving %s %d %d", host, os.Getpid(), time.Now().UnixNano()),
-		cancel:    map[string]context.CancelFunc{},
+		requests:  store.NewCollection[asyncDoc](opt.DB, "asynchronous request"),
+		backlog:   newBacklog(),
+		recorder: &recorder{
+			objects: opt.Objects, asRole: opt.AsRole, auth: opt.Auth, log: opt.Log, pause: opt.CapturePause, full: make(chan struct{}, 1),
+			dropped: opt.Metrics.Counter("heliograph_capture_dropped_total", "Sampled invocations that could not be captured.", "endpoint", "variant"),
+			pending: map[captureFile][]captured{},
+		},
+		library: newLibrary(opt.Dir, opt.Objects, opt.MaxModelBytes, opt.Loaders),
+		journal: newJournal(opt.DB, opt.Log),
+		meters:  newMeters(opt.Metrics),
+		slots:   make(chan struct{}, opt.Concurrency),
+		shadows: make(chan struct{}, max(opt.Concurrency/16, 1)),
+		wake:    make(chan struct{}, 1),
+		ready:   make(chan struct{}),
+		owner:   fmt.Sprintf("serving %s %d %d", host, os.Getpid(), time.Now().UnixNano()),
+		cancel:  map[string]context.CancelFunc{},
 	}, nil
+}
+
+// Close writes captured data that waits. Run must have returned, and no
+// invocation may be under way.
+func (s *Service) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return s.recorder.flush(ctx)
 }
 
 // Ready reports whether every endpoint that was in service when Run began has

@@ -97,7 +97,7 @@ func openHouse(t testing.TB, dir string, change func(*serving.Options)) *house {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if err := errors.Join(db.Close(), blobs.Close()); err != nil {
+		if err := errors.Join(h.Close(), db.Close(), blobs.Close()); err != nil {
 			t.Error(err)
 		}
 	})

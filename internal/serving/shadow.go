@@ -13,7 +13,7 @@ const (
 )
 
 // shadow lets the shadow variants answer a copy of a request too. Their answers
-// are dropped and their failures are only counted; when the server has no room
+// are captured, if the endpoint captures data, and dropped; their failures are only counted; when the server has no room
 // for a copy, that is counted and the copy dropped. The request itself does not wait.
 func (s *variantSet) shadow(service *Service, l *live, in InvokeInput, start time.Time) {
 	for i, v := range s.shadows {
@@ -32,8 +32,11 @@ func (s *variantSet) shadow(service *Service, l *live, in InvokeInput, start tim
 			defer service.copied.Add(-cost)
 			service.shadows <- struct{}{} // few at once, so that they take no turn of a request
 			defer func() { <-service.shadows }()
-			_, err := service.invoke(context.Background(), l, v, copied, start)
+			answer, err := service.invoke(context.Background(), l, v, copied, start.Add(service.opt.Timeout))
 			v.meter.observe(err, time.Since(start))
+			if err == nil {
+				s.capture.take(service.recorder, v.name, copied, copied.ContentType, answer)
+			}
 		}()
 	}
 }

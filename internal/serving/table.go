@@ -176,6 +176,7 @@ func (l *live) reweigh(d *deployment) {
 			}
 		}
 		next.weigh(d)
+		next.asyncLimit = d.asyncLimit()
 		st.variants = &next
 		return true
 	})
@@ -187,6 +188,11 @@ type variantSet struct {
 	upTo     []float64 // for each variant, the weights of it and those before it
 	shadows  []*variant
 	copied   []float64 // for each shadow, the share of the requests that it gets a copy of
+
+	capture    *capture              // of requests and answers; nil for none
+	async      *AsyncInferenceConfig // nil: requests are answered at once
+	asyncLimit int                   // asynchronous requests answered at once
+	role       string                // what objects are read and written as
 }
 
 // variant is a production variant that can answer.

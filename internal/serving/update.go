@@ -264,6 +264,7 @@ func (s *Service) update(ctx, loading context.Context, r store.Record[endpointDo
 		return err
 	}
 	l.promote()
+	s.backlog.notify()
 	l.lost.Store(nil)
 	s.meters.forget(r.Name, gone(&r.Doc.deployment, &target))
 	return nil

@@ -8,6 +8,7 @@ package runtime
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -33,10 +34,11 @@ func ErrTooLarge() error {
 // Invoker answers invocations; *serving.Service is one.
 type Invoker interface {
 	Invoke(ctx context.Context, in serving.InvokeInput) (serving.InvokeOutput, error)
+	InvokeAsync(ctx context.Context, in serving.InvokeAsyncInput) (serving.InvokeAsyncOutput, error)
 }
 
-// New returns the handler of POST /endpoints/{name}/invocations. Requests come to
-// it authenticated.
+// New returns the handler of POST /endpoints/{name}/invocations and of
+// .../async-invocations. Requests come to it authenticated.
 func New(to Invoker, opt wire.Options) http.Handler {
 	log := opt.Logger
 	if log == nil {
@@ -62,9 +64,13 @@ var notOffered = []struct{ header, why string }{
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name, err := endpointOf(r)
+	name, async, err := endpointOf(r)
 	if err != nil {
 		h.fail(w, r, err)
+		return
+	}
+	if async {
+		h.invokeAsync(w, r, name)
 		return
 	}
 	wire.SetOperation(r.Context(), "InvokeEndpoint")
@@ -85,6 +91,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ContentType: r.Header.Get("Content-Type"),
 		Accept:      r.Header.Get("Accept"),
 		Body:        body,
+
+		InferenceID:      r.Header.Get(prefix + "Inference-Id"),
+		CustomAttributes: r.Header.Get(prefix + "Custom-Attributes"),
 	})
 	if err != nil {
 		h.fail(w, r, err)
@@ -97,22 +106,75 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(out.Body)
 }
 
-// endpointOf reads the endpoint's name from the path, if the operation is offered.
-func endpointOf(r *http.Request) (string, error) {
+// invokeAsync is InvokeEndpointAsync: the body lies in an object already.
+func (h *handler) invokeAsync(w http.ResponseWriter, r *http.Request, name string) {
+	wire.SetOperation(r.Context(), "InvokeEndpointAsync")
+	in := serving.InvokeAsyncInput{
+		Endpoint:         name,
+		InputLocation:    r.Header.Get(prefix + "Inputlocation"),
+		ContentType:      r.Header.Get(prefix + "Content-Type"),
+		Accept:           r.Header.Get(prefix + "Accept"),
+		CustomAttributes: r.Header.Get(prefix + "Custom-Attributes"),
+		InferenceID:      r.Header.Get(prefix + "Inference-Id"),
+		OutputExtension:  r.Header.Get(prefix + "S3outputpathextension"),
+		Filename:         r.Header.Get(prefix + "Filename"),
+	}
+	var err error
+	if in.TTL, err = number(r, "Requestttlseconds"); err == nil {
+		in.Timeout, err = number(r, "Invocationtimeoutseconds")
+	}
+	var out serving.InvokeAsyncOutput
+	if err == nil {
+		out, err = h.to.InvokeAsync(r.Context(), in)
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	body, err := json.Marshal(struct{ InferenceId string }{out.InferenceID})
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set(prefix+"Outputlocation", out.OutputLocation)
+	if out.FailureLocation != "" {
+		header.Set(prefix+"Failurelocation", out.FailureLocation)
+	}
+	w.WriteHeader(http.StatusAccepted)
+	w.Write(body)
+}
+
+// number reads a header, nil if it is not there.
+func number(r *http.Request, name string) (*int, error) {
+	text := r.Header.Get(prefix + name)
+	if text == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, invalid("The header %s%s must be a number of seconds.", prefix, name)
+	}
+	return &n, nil
+}
+
+// endpointOf reads the endpoint's name from the path, and whether the answer is
+// to be put in an object, if the operation is offered.
+func endpointOf(r *http.Request) (name string, async bool, err error) {
 	rest, ok := strings.CutPrefix(r.URL.Path, "/endpoints/")
 	name, operation, _ := strings.Cut(rest, "/")
+	known := operation == "invocations" || operation == "async-invocations"
 	switch {
 	case !ok:
-	case operation == "invocations" && r.Method == http.MethodPost:
-		return name, nil
-	case operation == "invocations":
-		return "", errs.New(errs.Unsupported, "UnknownOperationException", "Endpoints are invoked with POST.")
-	case operation == "async-invocations":
-		return "", invalid("Asynchronous inference is not offered yet: endpoint %q has no AsyncInferenceConfig. Use InvokeEndpoint.", name)
+	case known && r.Method == http.MethodPost:
+		return name, operation == "async-invocations", nil
+	case known:
+		return "", false, errs.New(errs.Unsupported, "UnknownOperationException", "Endpoints are invoked with POST.")
 	case operation == "invocations-response-stream", operation == "invocations-bidirectional-stream":
-		return "", invalid("Streamed answers are not offered: the model of endpoint %q answers at once. Use InvokeEndpoint.", name)
+		return "", false, invalid("Streamed answers are not offered: the model of endpoint %q answers at once. Use InvokeEndpoint.", name)
 	}
-	return "", errs.New(errs.Unsupported, "UnknownOperationException", "There is no such operation. Endpoints are invoked with POST /endpoints/{name}/invocations.")
+	return "", false, errs.New(errs.Unsupported, "UnknownOperationException", "There is no such operation. Endpoints are invoked with POST /endpoints/{name}/invocations.")
 }
 
 func readBody(r *http.Request) ([]byte, error) {
@@ -178,7 +240,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 			code, status = "ServiceUnavailable", http.StatusServiceUnavailable
 			break
 		}
-		h.log.ErrorContext(r.Context(), "request failed", "operation", "InvokeEndpoint", "request_id", wire.RequestID(r.Context()), "error", err)
+		h.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "request_id", wire.RequestID(r.Context()), "error", err)
 	}
 	if c := errs.CodeOf(err); c != "" {
 		code = c

@@ -103,11 +103,24 @@ func deploy(t *testing.T, service *serving.Service, blobs *blob.Dir) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = service.CreateEndpoint(t.Context(), serving.Endpoint{EndpointName: "colours", EndpointConfigName: "c"}); err != nil {
+	_, err = service.CreateEndpointConfig(t.Context(), serving.EndpointConfig{EndpointConfigName: "a", ProductionVariants: []serving.ProductionVariant{
+		{VariantName: "main", ModelName: "m", InitialInstanceCount: &one, InstanceType: "ml.m5.large"}},
+		AsyncInferenceConfig: &serving.AsyncInferenceConfig{OutputConfig: &serving.AsyncOutputConfig{S3OutputPath: "s3://models/out/", S3FailurePath: "s3://models/failed"}}})
+	if err != nil {
 		t.Fatal(err)
 	}
+	for name, config := range map[string]string{"colours": "c", "later": "a"} {
+		if _, err = service.CreateEndpoint(t.Context(), serving.Endpoint{EndpointName: name, EndpointConfigName: config}); err != nil {
+			t.Fatal(err)
+		}
+		inService(t, service, name)
+	}
+}
+
+func inService(t *testing.T, service *serving.Service, name string) {
+	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		e, err := service.DescribeEndpoint(t.Context(), "colours")
+		e, err := service.DescribeEndpoint(t.Context(), name)
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("%+v, %v", e, err)
 		}
@@ -173,7 +186,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("target model: %v", err)
 	}
 	_, err = client.InvokeEndpointAsync(t.Context(), &sagemakerruntime.InvokeEndpointAsyncInput{EndpointName: aws.String("colours"), InputLocation: aws.String("s3://b/k")})
-	if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "ValidationError" || !strings.Contains(e.ErrorMessage(), "not offered yet") {
+	if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "ValidationError" || !strings.Contains(e.ErrorMessage(), "no AsyncInferenceConfig") {
 		t.Errorf("async: %v", err)
 	}
 	_, err = client.InvokeEndpointWithResponseStream(t.Context(), &sagemakerruntime.InvokeEndpointWithResponseStreamInput{EndpointName: aws.String("colours"), Body: []byte(`{}`)})
@@ -194,11 +207,46 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestAsyncWithTheSDK(t *testing.T) {
+	t.Parallel()
+	client, url := newServer(t)
+	out, err := client.InvokeEndpointAsync(t.Context(), &sagemakerruntime.InvokeEndpointAsyncInput{
+		EndpointName: aws.String("later"), InputLocation: aws.String("s3://models/m"), ContentType: aws.String("application/json"), Accept: aws.String("*/*"),
+		CustomAttributes: aws.String("trace=1"), InferenceId: aws.String("id-1"), RequestTTLSeconds: aws.Int32(60), InvocationTimeoutSeconds: aws.Int32(5),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *out.InferenceId != "id-1" || !strings.HasPrefix(*out.OutputLocation, "s3://models/out/") || !strings.HasPrefix(*out.FailureLocation, "s3://models/failed/") {
+		t.Errorf("accepted: %s, %s, %s", *out.InferenceId, *out.OutputLocation, *out.FailureLocation)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/endpoints/later/async-invocations", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Amzn-SageMaker-InputLocation", "s3://models/m")
+	for value, want := range map[string]int{"60": http.StatusAccepted, "soon": http.StatusBadRequest, "1": http.StatusBadRequest} {
+		request.Header.Set("X-Amzn-SageMaker-RequestTTLSeconds", value)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("a TTL of %s: %s", value, answer.Status)
+		}
+	}
+}
+
 // failing answers every invocation with one error.
 type failing struct{ err error }
 
 func (f failing) Invoke(context.Context, serving.InvokeInput) (serving.InvokeOutput, error) {
 	return serving.InvokeOutput{}, f.err
+}
+
+func (f failing) InvokeAsync(context.Context, serving.InvokeAsyncInput) (serving.InvokeAsyncOutput, error) {
+	return serving.InvokeAsyncOutput{}, f.err
 }
 
 func TestStatuses(t *testing.T) {

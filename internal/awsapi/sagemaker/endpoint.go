@@ -40,11 +40,21 @@ type describeEndpointOutput struct {
 	ProductionVariants       []productionVariantSummary `json:",omitempty"`
 	ShadowProductionVariants []productionVariantSummary `json:",omitempty"`
 	EndpointStatus           string
-	FailureReason            string                    `json:",omitempty"`
-	LastDeploymentConfig     *serving.DeploymentConfig `json:",omitempty"`
-	PendingDeploymentSummary *pendingDeployment        `json:",omitempty"`
+	FailureReason            string                        `json:",omitempty"`
+	LastDeploymentConfig     *serving.DeploymentConfig     `json:",omitempty"`
+	PendingDeploymentSummary *pendingDeployment            `json:",omitempty"`
+	DataCaptureConfig        *dataCaptureSummary           `json:",omitempty"`
+	AsyncInferenceConfig     *serving.AsyncInferenceConfig `json:",omitempty"`
 	CreationTime             wire.Time
 	LastModifiedTime         wire.Time
+}
+
+type dataCaptureSummary struct {
+	EnableCapture             bool
+	CaptureStatus             string
+	CurrentSamplingPercentage int
+	DestinationS3Uri          string
+	KmsKeyId                  string
 }
 
 type pendingDeployment struct {
@@ -91,8 +101,15 @@ func (a endpointAPI) describe(ctx context.Context, in *endpointName) (*describeE
 		EndpointStatus:       e.EndpointStatus,
 		FailureReason:        e.FailureReason,
 		LastDeploymentConfig: e.DeploymentConfig,
+		AsyncInferenceConfig: e.AsyncInferenceConfig,
 		CreationTime:         wire.Time(e.Created),
 		LastModifiedTime:     wire.Time(e.Updated),
+	}
+	if d := e.DataCaptureConfig; d != nil {
+		out.DataCaptureConfig = &dataCaptureSummary{d.Enabled(), "Stopped", *d.InitialSamplingPercentage, d.DestinationS3Uri, d.KmsKeyId}
+		if d.Enabled() && e.EndpointStatus != serving.Creating && e.EndpointStatus != serving.Failed {
+			out.DataCaptureConfig.CaptureStatus = "Started"
+		}
 	}
 	// As on SageMaker, variants appear when they are there.
 	if len(e.Variants) > 0 && !e.Variants[0].Deployed.IsZero() {

@@ -226,6 +226,67 @@ func (s *servingServer) call(t *testing.T, operation, body string) map[string]an
 	return out
 }
 
+func TestUpdateWithTheSDK(t *testing.T) {
+	t.Parallel()
+	s := newServingServer(t)
+	s.deploy(t, "first", "s3://models/good")
+	endpoint := &sagemaker.DescribeEndpointInput{EndpointName: aws.String("first")}
+	wait := func() *sagemaker.DescribeEndpointOutput {
+		t.Helper()
+		out, err := sagemaker.NewEndpointInServiceWaiter(s.Client, func(o *sagemaker.EndpointInServiceWaiterOptions) {
+			o.MinDelay, o.MaxDelay = time.Millisecond, 5*time.Millisecond
+		}).WaitForOutput(t.Context(), endpoint, 20*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	wait()
+	// A shadow variant, capture, and a step at which the update waits long enough to be seen.
+	_, err := s.CreateEndpointConfig(t.Context(), &sagemaker.CreateEndpointConfigInput{EndpointConfigName: aws.String("second"),
+		ProductionVariants:       []types.ProductionVariant{{VariantName: aws.String("AllTraffic"), ModelName: aws.String("first"), InitialInstanceCount: aws.Int32(4), InstanceType: "ml.m4.xlarge"}},
+		ShadowProductionVariants: []types.ProductionVariant{{VariantName: aws.String("Shadow"), ModelName: aws.String("first"), InitialInstanceCount: aws.Int32(1), InstanceType: "ml.m4.xlarge"}},
+		DataCaptureConfig: &types.DataCaptureConfig{EnableCapture: aws.Bool(true), InitialSamplingPercentage: aws.Int32(30), DestinationS3Uri: aws.String("s3://models/captured"),
+			CaptureOptions: []types.CaptureOption{{CaptureMode: types.CaptureModeInput}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	canary := &types.DeploymentConfig{BlueGreenUpdatePolicy: &types.BlueGreenUpdatePolicy{
+		TrafficRoutingConfiguration: &types.TrafficRoutingConfig{Type: types.TrafficRoutingConfigTypeCanary, WaitIntervalInSeconds: aws.Int32(1),
+			CanarySize: &types.CapacitySize{Type: types.CapacitySizeTypeInstanceCount, Value: aws.Int32(1)}},
+		TerminationWaitInSeconds: aws.Int32(0), MaximumExecutionTimeoutInSeconds: aws.Int32(600)}}
+	out, err := s.UpdateEndpoint(t.Context(), &sagemaker.UpdateEndpointInput{EndpointName: aws.String("first"), EndpointConfigName: aws.String("second"), DeploymentConfig: canary})
+	if err != nil || *out.EndpointArn != "arn:aws:sagemaker:us-east-1:000000000000:endpoint/first" {
+		t.Fatalf("UpdateEndpoint: %v, %v", out, err)
+	}
+	during, err := s.DescribeEndpoint(t.Context(), endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := during.PendingDeploymentSummary; during.EndpointStatus != types.EndpointStatusUpdating || *during.EndpointConfigName != "first" || p == nil ||
+		*p.EndpointConfigName != "second" || len(p.ProductionVariants) != 1 || len(p.ShadowProductionVariants) != 1 || len(p.ProductionVariants[0].VariantStatus) != 1 {
+		t.Errorf("while it is updated: %+v", during)
+	}
+	e := wait()
+	if d := e.DataCaptureConfig; *e.EndpointConfigName != "second" || e.PendingDeploymentSummary != nil || len(e.ShadowProductionVariants) != 1 ||
+		*e.ProductionVariants[0].CurrentInstanceCount != 4 || e.LastDeploymentConfig == nil ||
+		!*d.EnableCapture || d.CaptureStatus != types.CaptureStatusStarted || *d.CurrentSamplingPercentage != 30 || d.KmsKeyId == nil {
+		t.Errorf("updated: %+v, %+v", e, e.DataCaptureConfig)
+	}
+	_, err = s.UpdateEndpointWeightsAndCapacities(t.Context(), &sagemaker.UpdateEndpointWeightsAndCapacitiesInput{EndpointName: aws.String("first"),
+		DesiredWeightsAndCapacities: []types.DesiredWeightAndCapacity{{VariantName: aws.String("Shadow"), DesiredWeight: aws.Float32(0.25), DesiredInstanceCount: aws.Int32(3)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := wait().ShadowProductionVariants[0]; *v.CurrentWeight != 0.25 || *v.DesiredWeight != 0.25 || *v.CurrentInstanceCount != 3 {
+		t.Errorf("weighed: %+v", v)
+	}
+	_, err = s.UpdateEndpoint(t.Context(), &sagemaker.UpdateEndpointInput{EndpointName: aws.String("gone"), EndpointConfigName: aws.String("second")})
+	if err == nil || !strings.Contains(err.Error(), "ValidationException: Could not find endpoint") {
+		t.Errorf("an endpoint that is not there: %v", err)
+	}
+}
+
 // Every member that was sent comes back, those included that do nothing here.
 func TestMembersComeBack(t *testing.T) {
 	t.Parallel()
@@ -234,7 +295,8 @@ func TestMembersComeBack(t *testing.T) {
 		"EnableNetworkIsolation":true,"InferenceExecutionConfig":{"Mode":"Direct"},"Tags":[{"Key":"a","Value":"b"}],"SomethingNew":1,
 		"Containers":[{"ContainerHostname":"host","Image":"blazingtext:latest","ImageConfig":{"RepositoryAccessMode":"Platform"},"Mode":"SingleModel",
 			"ModelDataUrl":"s3://models/good","Environment":{"A":"b"}}]}`
-	const config = `{"EndpointConfigName":"C","KmsKeyId":"key","ExecutionRoleArn":"arn:aws:iam::000000000000:role/SageMakerRole","DataCaptureConfig":{"EnableCapture":false,"InitialSamplingPercentage":10},
+	const config = `{"EndpointConfigName":"C","KmsKeyId":"key","ExecutionRoleArn":"arn:aws:iam::000000000000:role/SageMakerRole","DataCaptureConfig":{"EnableCapture":false,"InitialSamplingPercentage":10,
+			"DestinationS3Uri":"s3://models/captured","CaptureOptions":[{"CaptureMode":"Input"}],"CaptureContentTypeHeader":{"JsonContentTypes":["application/json"]}},
 		"Tags":[{"Key":"a","Value":"b"}],"VpcConfig":{"SecurityGroupIds":["sg-1"],"Subnets":["subnet-1"]},"EnableNetworkIsolation":true,
 		"ProductionVariants":[
 			{"VariantName":"one","ModelName":"m","InitialInstanceCount":3,"InstanceType":"ml.c5.large","InitialVariantWeight":0.7,"AcceleratorType":"ml.eia1.medium",
