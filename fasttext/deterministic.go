@@ -43,6 +43,7 @@ func newLanes(t *trainer) (workers []*worker) {
 func (t *trainer) runLanes(threads int) {
 	all := make([]*lane, lanes)
 	for i, w := range t.workers {
+		w.startEpoch()
 		all[i] = &lane{worker: w, grads: make([]float32, perLane*len(w.grad))}
 	}
 	threads = max(min(threads, lanes), 1)
@@ -101,8 +102,7 @@ func (l *lane) learnBatch(i int, batch []int32) {
 		scale := 1 / float32(in.count)
 		t.inputRows().sum(l.hidden, in.rows)
 		kernel.Scale(l.hidden, scale)
-		clear(l.grad)
-		l.loss += float64(t.loss.step(l.worker, l.out, e.data[:e.labels], target, l.lr))
+		l.learnFrom(e.data[:e.labels], target)
 		kernel.Scale(l.grad, scale)
 		copy(grad, l.grad)
 		l.examples++

@@ -16,6 +16,10 @@ var (
 	// ErrDiverged means that a weight stopped being a number. The remedy is a lower learning rate.
 	ErrDiverged = errors.New("training diverged (a weight is not a number any more): lower -lr")
 
+	// ErrNotNumbers means that a model that was opened, and not read, turned out to have weights that are
+	// not numbers.
+	ErrNotNumbers = errors.New("the model has weights that are not numbers: train it again, with a lower learning rate")
+
 	// ErrClosed means that a model from Open was used after its Close.
 	ErrClosed = errors.New("the model is closed")
 

@@ -24,7 +24,7 @@ func LoadFile(path string) (*Model, error) {
 
 // Load reads a .bin or .ftz file to its end. If r is a regular *os.File, or tells with a
 // Len method how many bytes it has, memory is allocated once; else it grows with what is read. A
-// damaged file gives a *FormatError.
+// damaged file gives a *FormatError, and so does one with weights that are not numbers.
 func Load(r io.Reader) (*Model, error) {
 	return (&decoder{r: bufio.NewReaderSize(r, 1<<16), left: bytesLeft(r)}).model()
 }
@@ -193,15 +193,28 @@ func (d *decoder) matrix(quant bool, what string) matrix {
 	m := &dense{rows: rows, cols: cols, stride: cols}
 	n := int64(rows) * int64(cols)
 	if d.left < 0 || d.r == nil { // of unknown length, or in memory already
+		start := d.off
 		m.data = d.floats(n, what)
+		if d.r != nil || n <= mostToCheck {
+			d.checkFloats(m.data, start, what)
+		}
 	} else if d.fits(n, 4, what) {
 		if d.err = m.allocate(int(n)); d.err == nil {
 			adviseHugePages(m.data)
-			d.fillFloats(m.data, what)
+			for rest := m.data[:n]; len(rest) > 0 && d.err == nil; {
+				piece, start := rest[:min(checked, len(rest))], d.off
+				d.fillFloats(piece, what)
+				d.checkFloats(piece, start, what)
+				rest = rest[len(piece):]
+			}
 		}
 	}
 	return m
 }
+
+// mostToCheck is how many values of a matrix that is in memory, or mapped, are looked at when it
+// is opened: 4 MB. Of longer ones, rows are found to have no numbers when they are used.
+const mostToCheck = 1 << 20
 
 // shape reads the size of a matrix. Its product does not overflow.
 func (d *decoder) shape(what string) (rows, cols int) {
@@ -243,7 +256,9 @@ func (d *decoder) quantiser(dim int, what string) *quantiser {
 		d.fail("%s: its quantiser splits %d values into %d parts of %d, the last of %d; rows have %d",
 			what, q.dim, q.parts, q.dsub, q.last, dim)
 	}
+	start := d.off
 	q.centroids = d.floats(int64(dim)*centroidsPerPart, what)
+	d.checkFloats(q.centroids, start, what)
 	return q
 }
 

@@ -110,8 +110,9 @@ type softmaxLoss struct{}
 
 func (softmaxLoss) predict(s *scratch, out matrix, threshold float32) {
 	out.dots(s.scores, s.hidden)
-	softmax(s.scores)
-	offerAll(s, threshold)
+	if softmax(s.scores) { // or else there are weights that are not numbers
+		offerAll(s, threshold)
+	}
 }
 
 func (softmaxLoss) step(w *worker, out *dense, labels []int32, target int, lr float32) float32 {

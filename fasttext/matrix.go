@@ -3,7 +3,6 @@ package fasttext
 import (
 	"context"
 	"fmt"
-	"math"
 	"runtime"
 
 	"github.com/heliograph/heliograph/fasttext/internal/kernel"
@@ -108,10 +107,8 @@ func (m *dense) fillUniform(ctx context.Context, seed, workers int) {
 // finite reports whether every value is a number.
 func (m *dense) finite() bool {
 	for i := m.nextUsed(0); i < m.rows; i = m.nextUsed(i + 1) {
-		for _, v := range m.row(i) {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return false
-			}
+		if !finite(m.row(i)) {
+			return false
 		}
 	}
 	return true

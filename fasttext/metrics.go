@@ -128,7 +128,11 @@ func (m *Model) Test(ctx context.Context, r io.Reader, k int, threshold float32)
 				part.Skipped++
 				continue
 			}
-			part.count(s.line.labels, m.rank(s, k, threshold))
+			found := m.rank(s, k, threshold)
+			if m.broken(s, found) {
+				return nil, ErrNotNumbers
+			}
+			part.count(s.line.labels, found)
 		}
 		return part, nil
 	}, func(part *Metrics) error {

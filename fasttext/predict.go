@@ -22,7 +22,7 @@ type Prediction struct {
 // carriage returns, vertical tabs, form feeds and NULs, and </s>, which ends it, is added, as it was
 // for every line in training. Words should be written as they were there; see
 // package dataset for the usual normalisation. A text without anything the model
-// has a row for, and a model of word vectors, give no predictions.
+// has a row for, a model of word vectors, and one with weights that are not numbers give no predictions.
 //
 // Probabilities are the original's, 0.00001 too high by its arithmetic, but never above 1;
 // see WithCalibration for better ones.
@@ -56,6 +56,11 @@ func (m *Model) rank(s *scratch, k int, threshold float32) []candidate {
 	return s.top.sorted()
 }
 
+// broken reports whether rank found nothing because the model has weights that are not numbers.
+func (m *Model) broken(s *scratch, found []candidate) bool {
+	return len(found) == 0 && len(s.line.rows) > 0 && !finite(s.scores)
+}
+
 // hide sets s.hidden to what the output rows judge: the mean of the rows in s.line, in a
 // calibrated model scaled.
 func (m *Model) hide(s *scratch) {
@@ -87,7 +92,11 @@ func (m *Model) PredictLines(ctx context.Context, r io.Reader, k int, threshold 
 		defer recoverFault(&err)
 		for text := b.text; len(text) > 0; {
 			text = s.line.next(m.dict, text)
-			for _, c := range m.rank(s, k, threshold) {
+			found := m.rank(s, k, threshold)
+			if m.broken(s, found) {
+				return a, ErrNotNumbers
+			}
+			for _, c := range found {
 				p := probOf(c.score)
 				if m.sharpness != 0 {
 					p = m.prob(s, c)

@@ -214,6 +214,7 @@ func cosine(a, b []float32) float64 {
 func TestQuantizeErrors(t *testing.T) {
 	t.Parallel()
 	m := mustLoad(t, "softmax")
+	notNumbers, _ := withNaN(t)
 	wrong := errors.New("the disk is gone")
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -235,7 +236,7 @@ func TestQuantizeErrors(t *testing.T) {
 		{name: "no labels", opt: fasttext.QuantizeOptions{Cutoff: 50, Retrain: strings.NewReader("card refund\n")}, is: fasttext.ErrNoLabels},
 		{name: "read", opt: fasttext.QuantizeOptions{Cutoff: 50, Retrain: errReader{wrong}}, is: wrong},
 		{name: "cancelled", ctx: cancelled, is: context.Canceled},
-		{name: "not a number", m: withNaN(t), says: "not numbers"},
+		{name: "not a number", m: notNumbers, says: "not numbers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -253,16 +254,18 @@ func TestQuantizeErrors(t *testing.T) {
 	}
 }
 
-// withNaN returns a model with a weight that is not a number.
-func withNaN(t *testing.T) *fasttext.Model {
+// withNaN returns a model with a weight that is not a number, in the row of a word, and its file. It is so
+// large that this isn't found when it is opened.
+func withNaN(t *testing.T) (*fasttext.Model, []byte) {
 	t.Helper()
-	file := slices.Clone(mustRead(t, modelPath("softmax")))
-	copy(file[len(file)-4:], []byte{0, 0, 0xc0, 0x7f})
+	file := saved(t, mustTrain(t, []byte("__label__a card\n__label__b app\n"), func(o *fasttext.TrainOptions) { o.WordNgrams, o.Bucket = 2, 1<<19 }))
+	at := len(file) - (2*4*4 + 16 + 1) - (1<<19+3)*4*4 // the output matrix with its head, and the input matrix
+	copy(file[at+4:], []byte{0, 0, 0xc0, 0x7f})
 	m, err := fasttext.LoadBytes(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return m, file
 }
 
 func TestQuantizeToSize(t *testing.T) {

@@ -204,6 +204,7 @@ func (v *vectorText) findSubwords(d *dictionary, workers int) rowSet {
 func (t *trainer) runVectors(i int) {
 	w, learner, text := t.workers[i], t.vectors.learners[i], t.vectors
 	kept := make([]int32, 0, longestLine)
+	w.startEpoch()
 	w.lr = t.rate()
 	for !t.stop.Load() {
 		next := int(t.next.Add(1)) - 1

@@ -57,6 +57,7 @@ type windows struct {
 	h         []float32 // the vector that learns
 	single    [1]int32
 	turn      uint
+	wild      bool // whether a score of this line was beyond wildScore, see clip.go
 }
 
 // A plan is one window, drawn before its time so that its rows are on their way.
@@ -119,9 +120,12 @@ func (v *windows) move(word int32, change []float32) {
 	rows := v.rowsOf(word)
 	if len(rows) == 1 {
 		kernel.Axpy(v.t.in.row(int(rows[0])), 1, change)
-		return
+	} else {
+		kernel.AddToRows(v.t.in.data, v.t.in.stride, rows, change)
 	}
-	kernel.AddToRows(v.t.in.data, v.t.in.stride, rows, change)
+	if v.wild {
+		v.tame(v.t.in, rows)
+	}
 }
 
 // predict learns line[target] from h, the mean of input rows, and moves h as each of
@@ -137,10 +141,9 @@ func (v *windows) predict(h []float32, line []int32, target int, group []int32) 
 		v.answer(h, v.tree.path[from:to], v.tree.yes[from:to])
 	default:
 		copy(v.hidden, h)
-		clear(v.grad)
-		if loss := v.t.loss.step(v.worker, v.out, line, target, v.lr); !v.diverged {
-			v.loss += float64(loss)
+		if v.learnFrom(line, target); !v.diverged {
 			kernel.Axpy(h, 1, v.grad)
+			v.wild = v.wild || !(kernel.Dot(h, h) <= wildScore)
 		}
 	}
 }
@@ -161,6 +164,13 @@ func (v *windows) answer(h []float32, rows []int32, yes []bool) {
 			return
 		}
 		v.fan.Learn(v.scores, h, grad, v.stride, 1)
+		if v.wild {
+			v.tame(v.out, rows[:n])
+			if !shorten(grad, longestHidden) {
+				v.diverged = true
+				return
+			}
+		}
 		if rows, yes = rows[n:], yes[n:]; len(rows) == 0 {
 			break
 		}
@@ -197,11 +207,15 @@ func (v *windows) errors(scores []float32, yes []bool) {
 			continue
 		}
 		x := scores[k]
-		if x != x {
-			v.diverged = true
-			return
+		var p float32
+		if x >= -sigmoidMax && x <= sigmoidMax {
+			p = sigmoidTable[int((x+sigmoidMax)*tableSteps/sigmoidMax/2)]
+		} else if p = sigmoid(x); !(x < wildScore && x > -wildScore) {
+			if v.wild = true; x != x {
+				v.diverged = true
+				return
+			}
 		}
-		p := sigmoid(x)
 		if yes[k] {
 			scores[k] = v.lr * (1 - p)
 		} else {

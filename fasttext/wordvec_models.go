@@ -17,6 +17,7 @@ func (s *skipgramLearner) learn(line []int32) {
 	if len(line) < 2 {
 		return
 	}
+	s.wild = false
 	s.draw(&s.plans[0], line, 0, true)
 	for i, word := range line {
 		if s.halted() {
@@ -31,6 +32,9 @@ func (s *skipgramLearner) learn(line []int32) {
 		if len(rows) == 1 {
 			// A single row needs no mean: it learns in place.
 			s.window(s.t.in.row(int(rows[0])), line, i, p)
+			if s.wild {
+				s.tame(s.t.in, rows)
+			}
 			continue
 		}
 		s.mean(s.h, word)
@@ -68,6 +72,7 @@ func (b *batchLearner) learn(line []int32) {
 	if len(line) < 2 {
 		return
 	}
+	b.wild = false
 	b.draw(&b.plans[0], line, 0, false)
 	for i := range line {
 		p := &b.plans[i%2]
@@ -113,6 +118,9 @@ func (b *batchLearner) step(n int, targets []int32) {
 		if !b.diverged {
 			b.fan.Learn(b.scores, b.x, b.grads, b.stride, n)
 		}
+		if b.wild {
+			b.tame(b.out, targets[:k])
+		}
 		targets, yes = targets[k:], yes[k:]
 	}
 }
@@ -132,6 +140,7 @@ func (b *cbowLearner) learn(line []int32) {
 	if len(line) < 2 {
 		return
 	}
+	b.wild = false
 	reach, loaded := b.reach, 0
 	b.draw(&b.plans[0], line, 0, false)
 	for i := range line {
@@ -192,7 +201,7 @@ func (b *cbowLearner) window(line []int32, middle int, p *plan) {
 		switch {
 		case c == middle:
 		case b.sums == nil:
-			kernel.Axpy(b.t.in.row(int(line[c])), 1, h)
+			b.move(line[c], h)
 		default:
 			kernel.Axpy(b.place(b.sums, c), float32(len(b.rowsOf(line[c]))), h)
 			kernel.Axpy(b.place(b.changes, c), 1, h)

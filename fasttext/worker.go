@@ -19,6 +19,8 @@ type worker struct {
 	scores       []float32            // one per output row
 	wanted       []bool               // the same; all false between examples
 	diverged     bool
+	careful      bool // whether every step is measured, see clip.go
+	unchecked    int  // examples since one was measured
 	lr           float32
 
 	sinceExchange int // examples
@@ -92,6 +94,7 @@ const exchangeEvery = 32
 // run works on the epoch's examples until none are left or training stops.
 func (w *worker) run() {
 	t := w.t
+	w.startEpoch()
 	w.lr = t.rate()
 	w.exchange()
 	for !t.stop.Load() {
@@ -185,8 +188,7 @@ func (w *worker) learn(e *example, in *input) {
 	m.sum(w.hidden, in.rows)
 	scale := 1 / float32(in.count)
 	kernel.Scale(w.hidden, scale)
-	clear(w.grad)
-	w.loss += float64(t.loss.step(w, w.out, e.data[:e.labels], target, w.lr))
+	w.learnFrom(e.data[:e.labels], target)
 	if !w.diverged {
 		kernel.Scale(w.grad, scale)
 		if t.classes != nil {
