@@ -30,6 +30,7 @@ import (
 	"github.com/heliograph/heliograph/internal/telemetry"
 	"github.com/heliograph/heliograph/internal/training"
 	"github.com/heliograph/heliograph/internal/training/tuning"
+	"github.com/heliograph/heliograph/internal/transform"
 	"github.com/heliograph/heliograph/internal/triage"
 )
 
@@ -47,6 +48,7 @@ type App struct {
 
 	training  *training.Service
 	tuning    *tuning.Service
+	transform *transform.Service
 	serving   *serving.Service
 	functions functions
 	routes    *route.Service
@@ -137,6 +139,18 @@ func (a *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	a.closers = append(a.closers, a.serving)
+	transformed := a.metrics.Counter("heliograph_transform_jobs_total", "Transform jobs that reached an end.", "status")
+	a.transform, err = transform.New(transform.Options{
+		DB: a.db, Blobs: a.blobs, Models: batchModels{a.serving}, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID,
+		AsRole: func(ctx context.Context, _ string) context.Context {
+			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
+		},
+		Log:   a.log,
+		Ended: func(status string) { transformed.Inc(status) },
+	})
+	if err != nil {
+		return err
+	}
 	ask := invoker{a.serving, a.iam}
 	triage := triager{triage.New(function.NewClassifier(ask), triage.DefaultConfig())}
 	a.functions = functions{function.NewRegistry(ask, triage)}
@@ -164,6 +178,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.training.Run(ctx) })
 	group.Go(func() error { return a.tuning.Run(ctx) })
 	group.Go(func() error { return a.serving.Run(ctx) })
+	group.Go(func() error { return a.transform.Run(ctx) })
 	group.Go(func() error { return a.control.serve(ctx, a.controlHandler(), a.cfg.DrainTimeout, a.log) })
 	group.Go(func() error { return a.public.serve(ctx, a.publicHandler(), a.cfg.DrainTimeout, a.log) })
 	err := group.Wait()

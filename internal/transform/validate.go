@@ -14,7 +14,7 @@ var (
 	jobName      = regexp.MustCompile(`^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$`)
 	modelName    = regexp.MustCompile(`^[a-zA-Z0-9](-*[a-zA-Z0-9])*$`)
 	s3URI        = regexp.MustCompile(`^(https|s3)://([^/]+)/?(.*)$`)
-	variableName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,1023}$`)
+	variableName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 	instance     = regexp.MustCompile(`^ml\.[a-z0-9\-]+\.[a-z0-9\-]+$`)
 )
 

@@ -1,5 +1,5 @@
 // Package sagemaker speaks the SageMaker control API, AWS JSON 1.1 under the
-// target SageMaker, over the services of training and serving.
+// target SageMaker, over the services of training, transform and serving.
 //
 // It decodes, calls and encodes; authorisation, rules and records are the
 // services'. Members that a service has no use for come back as they were sent.
@@ -13,13 +13,15 @@ import (
 	"github.com/heliograph/heliograph/internal/serving"
 	"github.com/heliograph/heliograph/internal/training"
 	"github.com/heliograph/heliograph/internal/training/tuning"
+	"github.com/heliograph/heliograph/internal/transform"
 )
 
 // Services are what the API speaks for.
 type Services struct {
-	Training *training.Service
-	Tuning   *tuning.Service
-	Serving  *serving.Service
+	Training  *training.Service
+	Tuning    *tuning.Service
+	Transform *transform.Service
+	Serving   *serving.Service
 }
 
 // New returns the handler of every operation that is offered.
@@ -27,6 +29,7 @@ func New(s Services, opt wire.Options) http.Handler {
 	ops := map[string]wire.Operation{}
 	maps.Copy(ops, trainingOps(s.Training))
 	maps.Copy(ops, tuningOps(s.Tuning))
+	maps.Copy(ops, transformOps(s.Transform))
 	maps.Copy(ops, servingOps(s.Serving))
 	return wire.NewJSON("SageMaker", "1.1", ops, opt)
 }
