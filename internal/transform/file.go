@@ -59,7 +59,17 @@ func (t *task) file(ctx context.Context, in input) error {
 	group.Go(func() error {
 		defer close(todo)
 		defer close(inOrder)
-		return t.read(ctx, text, memory, todo, inOrder)
+		err := t.read(ctx, text, memory, todo, inOrder)
+		if err != nil {
+			// The writer must hear of it before the end, lest it publish what there is.
+			last := batch{out: make(chan []byte), err: err}
+			close(last.out)
+			select {
+			case inOrder <- &last:
+			case <-ctx.Done():
+			}
+		}
+		return nil
 	})
 	for range t.workers {
 		group.Go(func() error {
@@ -224,7 +234,7 @@ func (t *task) write(ctx context.Context, w io.Writer, memory *semaphore.Weighte
 			return b.err
 		}
 	}
-	return nil
+	return ctx.Err() // not nil if the reader gave up
 }
 
 // lines reports whether objects are cut at newlines.

@@ -16,6 +16,9 @@ type jsonPath struct {
 	steps []pathStep
 }
 
+// maxSelected is how many values a path may select.
+const maxSelected = 1_000_000
+
 // A pathStep goes from a value to one or several within it.
 type pathStep struct {
 	names  []string // members of an object
@@ -180,7 +183,17 @@ func (p jsonPath) apply(text []byte) ([]byte, error) {
 			}
 			next = append(next, found...)
 		}
-		values, several = next, several || !step.single()
+		// Ranges may repeat elements, and repeat the repetition: [:,:][:,:]…
+		if values, several = next, several || !step.single(); len(values) > maxSelected {
+			return nil, fmt.Errorf("it selects more than %d values", maxSelected)
+		}
+	}
+	if size := 0; several {
+		for _, value := range values {
+			if size += len(value); size > fullAnswer {
+				return nil, fmt.Errorf("it selects more than %d bytes", fullAnswer)
+			}
+		}
 	}
 	if several {
 		return appendArray(nil, values), nil

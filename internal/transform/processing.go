@@ -47,7 +47,7 @@ func (p *processing) filter(dst, record []byte, line int) ([]byte, error) {
 	}
 	part, err := p.input.apply(record)
 	if err != nil {
-		return dst, dataFailure("line %d: the InputFilter %s selects nothing: %v", line, p.input.text, err)
+		return dst, dataFailure("line %d: the InputFilter %s can't be applied: %v", line, p.input.text, err)
 	}
 	return append(dst, part...), nil
 }
@@ -60,7 +60,7 @@ func (p *processing) finish(dst, record, answer []byte, line int) ([]byte, error
 	}
 	part, err := p.output.apply(answer)
 	if err != nil {
-		return dst, dataFailure("line %d: the OutputFilter %s selects nothing: %v", line, p.output.text, err)
+		return dst, dataFailure("line %d: the OutputFilter %s can't be applied: %v", line, p.output.text, err)
 	}
 	return append(dst, part...), nil
 }
