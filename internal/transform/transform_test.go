@@ -111,7 +111,9 @@ func TestOutputs(t *testing.T) {
 }
 
 func processing(in, out, join string) func(*transform.Spec) {
-	return func(s *transform.Spec) { s.DataProcessing = &transform.DataProcessing{InputFilter: in, OutputFilter: out, JoinSource: join} }
+	return func(s *transform.Spec) {
+		s.DataProcessing = &transform.DataProcessing{InputFilter: in, OutputFilter: out, JoinSource: join}
+	}
 }
 
 func TestWhereOutputsGo(t *testing.T) {
@@ -297,7 +299,9 @@ func TestRefusedAtOnce(t *testing.T) {
 		{"a split of its own", func(s *transform.Spec) { s.TransformInput.SplitType = "Word" }, "Member must satisfy enum value set: [None, Line, RecordIO, TFRecord]"},
 		{"too large a payload", func(s *transform.Spec) { s.MaxPayloadInMB = number(101) }, "cannot be greater than 100"},
 		{"too much at once", func(s *transform.Spec) { s.MaxPayloadInMB, s.MaxConcurrentTransforms = number(50), number(3) }, "cannot exceed 100"},
-		{"too many retries", func(s *transform.Spec) { s.ModelClientConfig = &transform.ModelClientConfig{InvocationsMaxRetries: number(4)} }, "Member must have value less than or equal to 3"},
+		{"too many retries", func(s *transform.Spec) {
+			s.ModelClientConfig = &transform.ModelClientConfig{InvocationsMaxRetries: number(4)}
+		}, "Member must have value less than or equal to 3"},
 		{"single records of whole objects", func(s *transform.Spec) { s.BatchStrategy, s.TransformInput.SplitType = "SingleRecord", "" }, "set SplitType to Line"},
 		{"no instance", func(s *transform.Spec) { s.TransformResources = transform.Resources{} }, "transformResources.instanceCount"},
 		{"a filter that is no path", processing("data", "", ""), "must begin with $"},
