@@ -19,10 +19,10 @@ const (
 // autoBucket returns how many rows AutoBucket stands for. It counts by a bitmap of hashes,
 // correcting for those that fell together (Whang et al., "A linear-time probabilistic counting
 // algorithm", 1990), to about a thousandth up to some hundred million n-grams.
-func autoBucket(d *dictionary, t *text, all *lexicon, ids [][]int32, meanings []int32, workers int) int {
+func autoBucket(ctx context.Context, d *dictionary, t *text, all *lexicon, ids [][]int32, meanings []int32, workers int) (int, error) {
 	seen := newRowSet(1 << countBits)
 	if d.maxn > 0 {
-		inParallel(context.Background(), workers, len(all.entries), 4096, func(from, to int) {
+		inParallel(ctx, workers, len(all.entries), 4096, func(from, to int) {
 			var rows []int32
 			var tmp []byte
 			for id := from; id < to; id++ {
@@ -34,11 +34,10 @@ func autoBucket(d *dictionary, t *text, all *lexicon, ids [][]int32, meanings []
 		})
 	}
 	if d.wordNgrams > 1 {
-		inParallel(context.Background(), workers, len(t.blocks), 1, func(i, _ int) {
+		err := t.each(ctx, workers, func(b *textBlock) {
 			var rows []int32
 			var hashes []uint32
-			b := t.blocks[i]
-			tokens, entries, ids := b.tokens, t.lexicons[b.reader].entries, ids[b.reader]
+			tokens, ids := b.tokens, ids[b.reader]
 			for _, n := range b.lines {
 				line := tokens[:n]
 				tokens = tokens[n:]
@@ -46,7 +45,7 @@ func autoBucket(d *dictionary, t *text, all *lexicon, ids [][]int32, meanings []
 				labelled := false
 				for _, token := range line {
 					if m := meanings[ids[token]]; m >= unknownWord {
-						hashes = append(hashes, entries[token].hash)
+						hashes = append(hashes, all.entries[ids[token]].hash)
 					} else if m <= firstLabel {
 						labelled = true
 					}
@@ -57,10 +56,13 @@ func autoBucket(d *dictionary, t *text, all *lexicon, ids [][]int32, meanings []
 				}
 			}
 		})
+		if err != nil {
+			return 0, err
+		}
 	}
 	empty := 1 - float64(min(seen.count(), 1<<countBits-1))/(1<<countBits)
 	ngrams := -math.Log(empty) * (1 << countBits)
-	return int(min(max(math.Round(ngrams), 1), mostBuckets))
+	return int(min(max(math.Round(ngrams), 1), mostBuckets)), nil
 }
 
 // addShared adds rows to a set that others add to at the same time.

@@ -91,13 +91,16 @@ func Autotune(ctx context.Context, train, validation io.Reader, opt AutotuneOpti
 	}
 	opt.Thread = min(opt.Thread, maxWorkers())
 	s := &search{opt: &opt, start: time.Now()}
+	depot := newDepot("", 0)
+	defer depot.close()
 	var err error
-	if s.train, err = readText(ctx, train, opt.Thread, opt.OnRead); err != nil {
+	if s.train, err = readText(ctx, train, opt.Thread, depot, opt.OnRead); err != nil {
 		return nil, err
 	}
-	if s.held, err = readText(ctx, validation, opt.Thread, nil); err != nil {
+	if s.held, err = readText(ctx, validation, opt.Thread, depot, nil); err != nil {
 		return nil, fmt.Errorf("validation: %w", err)
 	}
+	s.train.shared, s.held.shared = true, true
 	if err := s.survey(ctx); err != nil {
 		return nil, err
 	}
@@ -179,18 +182,19 @@ func (s *search) survey(ctx context.Context) error {
 	a := s.opt.Args
 	a.Dim, a.WordNgrams, a.Minn, a.Maxn, a.Bucket, a.Thread = 1, 1, 0, 0, 0, s.opt.Thread
 	a.PretrainedVectors = ""
-	t, err := prepareText(ctx, s.train.again(), s.held.again(), TrainOptions{Args: a})
+	t, err := prepareText(ctx, s.train, s.held, TrainOptions{Args: a})
 	if err != nil {
 		return err
 	}
-	if len(t.held) == 0 {
+	defer t.close()
+	if t.held.size == 0 {
 		return errors.New("the validation text has no line with words and with labels of the training text")
 	}
 	if l := s.opt.Metric.label; l != "" && !slices.Contains(t.model.labels, l) {
 		return fmt.Errorf("metric %v: the training text has no label %s", s.opt.Metric, l)
 	}
 	d := t.model.dict
-	s.words, s.labels, s.examples = d.words, d.labels(), len(t.examples)
+	s.words, s.labels, s.examples = d.words, d.labels(), t.examples.size
 	const perToken, head = 1 + 8 + 1, 200
 	s.dictionaryBytes = int64(len(d.text)) + int64(d.size())*perToken + head
 	s.done = map[int]*Trial{}
@@ -341,7 +345,10 @@ func (s *search) trial(ctx context.Context, n int, args Args, seen []*Trial) err
 		if 4*e.Number < quarter*e.Of {
 			return Continue, nil
 		}
-		trial.Score = t.measure(s.opt.Metric, s.opt.Predictions)
+		var err error
+		if trial.Score, err = t.measure(s.opt.Metric, s.opt.Predictions); err != nil {
+			return Stop, err
+		}
 		for ; quarter <= 4 && 4*e.Number >= quarter*e.Of; quarter++ {
 			trial.Curve = append(trial.Curve, trial.Score)
 		}
@@ -351,22 +358,25 @@ func (s *search) trial(ctx context.Context, n int, args Args, seen []*Trial) err
 		}
 		return Continue, nil
 	}
-	t, err := prepareText(ctx, s.train.again(), s.held.again(), opt)
+	t, err := prepareText(ctx, s.train, s.held, opt)
 	if ctx.Err() != nil {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	switch err := t.train(ctx); {
+	defer t.close()
+	err = t.train(ctx)
+	if err == nil && trial.Epoch == 0 {
+		trial.Score, err = t.measure(s.opt.Metric, s.opt.Predictions)
+	}
+	switch {
 	case ctx.Err() != nil:
 		return nil
 	case errors.Is(err, ErrDiverged):
 		trial.Diverged, trial.Score = true, 0
 	case err != nil:
 		return err
-	case trial.Epoch == 0:
-		trial.Score = t.measure(s.opt.Metric, s.opt.Predictions)
 	}
 	trial.Seconds = time.Since(start).Seconds()
 	return s.record(trial, t.model)
@@ -402,10 +412,11 @@ func (s *search) finish(ctx context.Context) (*Autotuned, error) {
 		// An epoch's end brings rows up to date, which rounds them; so it was in the trial.
 		opt.OnEpoch = func(Epoch) (Action, error) { return Continue, nil }
 		// With the held-out text beside it, as before: rows are laid out by both.
-		t, err := prepareText(ctx, s.train.again(), s.held.again(), opt)
+		t, err := prepareText(ctx, s.train, s.held, opt)
 		if err != nil {
 			return nil, err
 		}
+		defer t.close()
 		if err := t.train(ctx); err != nil {
 			return nil, err
 		}

@@ -40,9 +40,17 @@ const (
 func (s *search) openLog() error {
 	a := s.opt.Args
 	a.Thread, a.Verbose = 0, 0
+	train, err := s.train.fingerprint()
+	if err != nil {
+		return err
+	}
+	held, err := s.held.fingerprint()
+	if err != nil {
+		return err
+	}
 	head, err := json.Marshal(logHead{logVersion, s.opt.Metric.String(), s.opt.Predictions, s.opt.ModelSize, s.opt.LargestDim,
 		s.opt.Trials > 0, s.opt.Thread, a, slices.Compact(slices.Sorted(slices.Values(s.opt.Fixed))),
-		s.train.fingerprint(), s.held.fingerprint()})
+		train, held})
 	if err != nil {
 		return fmt.Errorf("autotune log: %w", err)
 	}
@@ -154,10 +162,14 @@ func (l *trialLog) line(text []byte) error {
 func (l *trialLog) Close() { l.f.Close() }
 
 // fingerprint tells texts apart: a hash of their tokens and line ends in order.
-func (t *text) fingerprint() string {
+func (t *text) fingerprint() (string, error) {
 	const prime = 1099511628211 // of 64-bit FNV-1a
 	h := uint64(14695981039346656037)
-	for _, b := range t.blocks {
+	var b textBlock
+	for i := range t.blocks {
+		if err := t.load(i, &b); err != nil {
+			return "", err
+		}
 		entries, tokens := t.lexicons[b.reader].entries, b.tokens
 		for _, n := range b.lines {
 			for _, token := range tokens[:n] {
@@ -167,5 +179,5 @@ func (t *text) fingerprint() string {
 			h = (h ^ 1<<32) * prime
 		}
 	}
-	return fmt.Sprintf("%016x-%d", h, t.tokens)
+	return fmt.Sprintf("%016x-%d", h, t.tokens), nil
 }

@@ -183,14 +183,17 @@ func (m *Model) Measure(ctx context.Context, r io.Reader, metric Metric, k int) 
 }
 
 // measure returns the metric over the held-out examples, with k predictions for each.
-func (t *trainer) measure(metric Metric, k int) float64 {
+func (t *trainer) measure(metric Metric, k int) (float64, error) {
 	count := newTally(metric, t.model)
 	s := t.model.pool.Get().(*scratch)
 	defer t.model.pool.Put(s)
-	for i := range t.held {
-		e := &t.held[i]
-		s.line.rows = e.appendRows(s.line.rows[:0], t.subwords)
-		count.add(e.data[:e.labels], t.model.rank(s, k, 0))
-	}
-	return count.value()
+	plain := *t.expander
+	plain.classes = nil
+	var in input
+	err := t.held.each(context.Background(), func(units []uint16) {
+		plain.expand(units, &in)
+		s.line.rows = append(s.line.rows[:0], in.rows...)
+		count.add(in.labels, t.model.rank(s, k, 0))
+	})
+	return count.value(), err
 }

@@ -27,19 +27,43 @@ type block struct {
 // as far as memory does.
 type blockReader struct {
 	r     io.Reader
-	size  int    // of a read; 0 for blockSize
-	rest  []byte // read, but not a whole line yet
+	size  int          // of a read; 0 for blockSize
+	whole bool         // whether to read on until a block is full
+	check func() error // if not nil, asked after each read whether to go on
+	free  chan []byte  // memory of blocks that are done with; may be nil
+	rest  []byte       // read, but not a whole line yet
 	start int64
 	err   error
 }
 
-// next returns what one read delivers, up to the last whole line, and io.EOF after the last block.
+// recycle takes back the memory of a block.
+func (b *blockReader) recycle(done block) {
+	select {
+	case b.free <- done.text[:0]:
+	default:
+	}
+}
+
+// buffer returns memory of at least that size.
+func (b *blockReader) buffer(size int) []byte {
+	select {
+	case buf := <-b.free:
+		if cap(buf) >= size {
+			return buf
+		}
+	default:
+	}
+	return make([]byte, 0, size)
+}
+
+// next returns what one read delivers, or with whole a full block, up to the last whole line, and io.EOF after
+// the last block.
 func (b *blockReader) next() (block, error) {
 	buf, scanned, idle := b.rest, 0, 0
 	b.rest = nil
 	size := cmp.Or(b.size, blockSize)
 	if cap(buf) < size {
-		buf = append(make([]byte, 0, size), buf...)
+		buf = append(b.buffer(size), buf...)
 	}
 	for b.err == nil {
 		if len(buf) == cap(buf) {
@@ -47,12 +71,21 @@ func (b *blockReader) next() (block, error) {
 		}
 		var n int
 		n, b.err = b.r.Read(buf[len(buf):cap(buf)])
-		if n == 0 && b.err == nil {
+		switch {
+		case n > 0:
+			idle = 0
+		case b.err == nil:
 			if idle++; idle == 100 {
 				b.err = io.ErrNoProgress
 			}
 		}
 		buf = buf[:len(buf)+n]
+		if b.check != nil && b.err == nil {
+			b.err = b.check()
+		}
+		if b.whole && len(buf) < size && b.err == nil {
+			continue
+		}
 		cut := bytes.LastIndexByte(buf[scanned:], '\n')
 		if cut < 0 {
 			scanned = len(buf)
@@ -60,7 +93,7 @@ func (b *blockReader) next() (block, error) {
 		}
 		cut += scanned + 1
 		if b.err == nil {
-			b.rest = append(make([]byte, 0, max(size, len(buf)-cut)), buf[cut:]...)
+			b.rest = append(b.buffer(max(size, len(buf)-cut)), buf[cut:]...)
 			buf = buf[:cut]
 		}
 		break

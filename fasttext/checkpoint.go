@@ -228,9 +228,9 @@ func (h *checkpointHead) check(t *trainer) error {
 }
 
 // identity names the text if a checkpoint needs it to.
-func (t *text) identity(opt TrainOptions) string {
+func (t *text) identity(opt TrainOptions) (string, error) {
 	if opt.Checkpoint == nil {
-		return ""
+		return "", nil
 	}
 	return t.fingerprint()
 }

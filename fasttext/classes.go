@@ -11,6 +11,7 @@ type classes struct {
 	members []int32 // rows of the input matrix, class by class
 	ends    []int32 // of each class in members
 	words   []classedWord
+	ofRow   []int32 // the class of each row, or -1; nil if there are no word n-grams
 }
 
 // A classedWord is what a word with its character n-grams adds to an example.
@@ -21,11 +22,10 @@ type classedWord struct {
 }
 
 // newClasses finds the classes among the rows of subwords, which lists those of each
-// word, and of the word n-grams of examples, and changes the latter to classes. Nothing is
-// gained for word n-grams: each is a class alone.
-func newClasses(t *trainer, subwords [][]int32) *classes {
+// word, and ngrams, which are those of word n-grams. Nothing is gained for the latter: each is a class alone.
+func newClasses(t *trainer, subwords [][]int32, ngrams rowSet) *classes {
 	c := &classes{words: make([]classedWord, len(subwords))}
-	class := c.number(t, subwords)
+	class := c.number(t, subwords, ngrams)
 	sizes := make([]float32, len(c.ends))
 	for i := range sizes {
 		sizes[i] = float32(c.ends[i] - c.start(i))
@@ -53,11 +53,8 @@ func newClasses(t *trainer, subwords [][]int32) *classes {
 		}
 		c.words[w].sizes = allSizes[from:len(allSizes):len(allSizes)]
 	}
-	for i := range t.examples {
-		ngrams := t.examples[i].ngrams()
-		for j, r := range ngrams {
-			ngrams[j] = class[r]
-		}
+	if ngrams != nil {
+		c.ofRow = class
 	}
 	c.sums = newHeapDense(len(c.ends), t.in.cols)
 	return c
@@ -67,7 +64,7 @@ func newClasses(t *trainer, subwords [][]int32) *classes {
 //
 // The signature of a row is the sum of a random number for each word that it stands
 // in. That two rows share one by chance is as likely as 2 in 10 million for two million rows.
-func (c *classes) number(t *trainer, subwords [][]int32) []int32 {
+func (c *classes) number(t *trainer, subwords [][]int32, ngrams rowSet) []int32 {
 	signatures := make([]uint64, t.in.rows)
 	const ofWords, ofRows = -1, -2
 	for w, rows := range subwords {
@@ -76,13 +73,10 @@ func (c *classes) number(t *trainer, subwords [][]int32) []int32 {
 			signatures[r] += s
 		}
 	}
-	inNgrams := newRowSet(t.in.rows)
-	for i := range t.examples {
-		for _, r := range t.examples[i].ngrams() {
-			inNgrams.add(r)
-		}
+	if ngrams == nil {
+		ngrams = newRowSet(t.in.rows)
 	}
-	for r := inNgrams.next(0, t.in.rows); r < t.in.rows; r = inNgrams.next(r+1, t.in.rows) {
+	for r := ngrams.next(0, t.in.rows); r < t.in.rows; r = ngrams.next(r+1, t.in.rows) {
 		signatures[r] += newRNG(r, ofRows).uint64()
 	}
 
@@ -110,7 +104,7 @@ func (c *classes) number(t *trainer, subwords [][]int32) []int32 {
 			count(r)
 		}
 	}
-	for r := inNgrams.next(0, t.in.rows); r < t.in.rows; r = inNgrams.next(r+1, t.in.rows) {
+	for r := ngrams.next(0, t.in.rows); r < t.in.rows; r = ngrams.next(r+1, t.in.rows) {
 		count(int32(r))
 	}
 

@@ -30,21 +30,7 @@ func TestClassesAreOnlyArithmetic(t *testing.T) {
 	if n := len(c.ends); n >= len(c.members) {
 		t.Fatalf("%d classes of %d rows: none has two", n, len(c.members))
 	}
-	var tmp []byte
-	for i, e := range plain.examples {
-		var rows []int32
-		for _, w := range e.data[e.labels:][:e.words] {
-			rows = plain.model.dict.appendWord(rows, plain.model.dict.token(int(w)), w, &tmp)
-		}
-		for _, k := range e.ngrams() {
-			if c.ends[k]-c.start(int(k)) != 1 {
-				t.Fatalf("the class %d of a word n-gram has several rows", k)
-			}
-			rows = append(rows, c.members[c.start(int(k))])
-		}
-		plain.examples[i].data = append(e.data[:e.labels:e.labels], rows...)
-		plain.examples[i].words = 0
-	}
+	plain.expander.classes = nil
 	plain.classes = nil
 	for _, tr := range []*trainer{withClasses, plain} {
 		if err := tr.train(context.Background()); err != nil {

@@ -55,14 +55,18 @@ func (t *trainer) runLanes(threads int) {
 		do(0)
 		others.Wait()
 	}
-	size := lanes * min(max(len(t.order)/(lanes*batches), 1), perLane)
-	for from := 0; from < len(t.order) && !t.stop.Load(); from += size {
-		batch := t.order[from:min(from+size, len(t.order))]
+	size := lanes * min(max(t.examples.size/(lanes*batches), 1), perLane)
+	var of *batch
+	var batch []uint32
+	for !t.stop.Load() {
+		if of, batch = t.feed.claim(of, len(batch), size); batch == nil {
+			break
+		}
 		rate := t.rate()
 		both(func(thread int) {
 			for i := thread; i < lanes; i += threads {
 				all[i].lr = rate
-				all[i].learnBatch(i, batch)
+				all[i].learnBatch(i, of, batch)
 			}
 		})
 		both(func(thread int) {
@@ -82,27 +86,27 @@ func (t *trainer) runLanes(threads int) {
 
 // learnBatch learns from every example of a batch that is lane i's, but leaves the input
 // matrix as it is.
-func (l *lane) learnBatch(i int, batch []int32) {
+func (l *lane) learnBatch(i int, of *batch, batch []uint32) {
 	t := l.t
 	for place := i; place < len(batch); place += lanes {
 		k := place / lanes
-		e, in := &t.examples[batch[place]], &l.in[k]
+		in := &l.in[k]
 		grad := l.grads[k*len(l.grad):][:len(l.grad)]
 		clear(grad)
-		l.tokens += int64(e.tokens)
-		l.list(e, in)
+		l.list(of.example(batch[place]), in)
+		l.tokens += int64(in.tokens)
 		if in.count == 0 || l.diverged {
 			in.count = 0
 			continue
 		}
 		target := 0
-		if e.labels > 1 {
-			target = l.rng.intn(int(e.labels))
+		if len(in.labels) > 1 {
+			target = l.rng.intn(len(in.labels))
 		}
 		scale := 1 / float32(in.count)
 		t.inputRows().sum(l.hidden, in.rows)
 		kernel.Scale(l.hidden, scale)
-		l.learnFrom(e.data[:e.labels], target)
+		l.learnFrom(in.labels, target)
 		kernel.Scale(l.grad, scale)
 		copy(grad, l.grad)
 		l.examples++

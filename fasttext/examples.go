@@ -8,54 +8,45 @@ import (
 	"sync/atomic"
 )
 
-// An example is one line of the training text that has labels and words: its
-// labels, then its words, then the rows of its word n-grams. Nothing is
-// looked up or hashed again after this.
-type example struct {
-	data   []int32
-	labels int32 // how many of data are labels
-	words  int32 // how many after those are words to expand into subwords; 0 if there are none
-	tokens int32 // tokens of the line, known or not
-}
-
-// exampleMaker turns numbered text into examples.
+// exampleMaker turns numbered text into examples: lines of the training text that have
+// labels and words.
 type exampleMaker struct {
-	dict     *dictionary
-	meanings [][]int32  // of each token of each reader's lexicon
-	hashes   [][]uint32 // of the same
-	// With character n-grams, the rows of each word: words of the dictionary by
-	// number, and after them the others.
-	subwords [][]int32
-	// used is the set of the input rows that examples name.
-	mu   sync.Mutex
-	used rowSet
+	*expander
+	dict    *dictionary
+	numbers [][]int32 // of each token of each reader's lexicon: a word, or one of the meanings below 0
+	lines   bool      // whether examples are lines of words without labels, to learn word vectors from
+	// The input rows that examples name, and those of them that n-grams of words do.
+	mu     sync.Mutex
+	used   rowSet
+	ngrams rowSet
 }
 
-// newExampleMaker prepares examples from the text whose lexicons were merged into
-// all: ids[r] holds the numbers there of reader r's tokens, and meanings what they mean.
+// newExampleMaker prepares examples from texts whose lexicons were merged into
+// all: ids[r] holds the numbers there of reader r's tokens, and meanings what they mean. It takes over both.
 // What it makes is of use only if ctx has not ended.
-func newExampleMaker(ctx context.Context, d *dictionary, t *text, all *lexicon, ids [][]int32, meanings []int32, workers int) *exampleMaker {
-	m := &exampleMaker{dict: d, used: newRowSet(d.words + d.bucket)}
+func newExampleMaker(ctx context.Context, d *dictionary, all *lexicon, ids [][]int32, meanings []int32, workers int) *exampleMaker {
+	m := &exampleMaker{dict: d, expander: newExpander(d), used: newRowSet(d.words + d.bucket)}
 	for w := range d.words {
 		m.used.add(int32(w))
 	}
-	if d.maxn > 0 {
-		meanings = m.findSubwords(ctx, all, meanings, workers)
+	if d.wordNgrams > 1 {
+		m.ngrams = newRowSet(d.words + d.bucket)
 	}
-	for r, lex := range t.lexicons {
-		own, hashes := make([]int32, len(lex.entries)), make([]uint32, len(lex.entries))
-		for i, e := range lex.entries {
-			own[i], hashes[i] = meanings[ids[r][i]], e.hash
+	if d.wordNgrams > 1 || d.maxn > 0 {
+		m.numberOthers(ctx, all, meanings, workers)
+	}
+	for _, of := range ids {
+		for i, id := range of {
+			of[i] = meanings[id]
 		}
-		m.meanings, m.hashes = append(m.meanings, own), append(m.hashes, hashes)
 	}
+	m.numbers = ids
 	return m
 }
 
-// findSubwords lists the rows of every word, and gives words outside the
-// dictionary a meaning: the number of their list.
-func (m *exampleMaker) findSubwords(ctx context.Context, all *lexicon, meanings []int32, workers int) []int32 {
-	meanings = slices.Clone(meanings)
+// numberOthers numbers the words outside the dictionary behind its own, since they have n-grams too, and
+// collects what n-grams are made from.
+func (m *exampleMaker) numberOthers(ctx context.Context, all *lexicon, meanings []int32, workers int) {
 	ids := make([]int32, m.dict.words)
 	for id, w := range meanings {
 		switch {
@@ -66,8 +57,21 @@ func (m *exampleMaker) findSubwords(ctx context.Context, all *lexicon, meanings 
 			ids = append(ids, int32(id))
 		}
 	}
-	m.subwords = make([][]int32, len(ids))
-	inParallel(ctx, workers, len(ids), 4096, func(from, to int) {
+	if m.dict.wordNgrams > 1 {
+		m.hashes = make([]uint32, len(ids))
+		for i, id := range ids {
+			m.hashes[i] = all.entries[id].hash
+		}
+	}
+	if m.dict.maxn > 0 {
+		m.subwords = m.findSubwords(ctx, workers, len(ids), func(i int) []byte { return all.token(ids[i]) })
+	}
+}
+
+// findSubwords lists the rows of every word and its character n-grams.
+func (m *exampleMaker) findSubwords(ctx context.Context, workers, words int, token func(int) []byte) [][]int32 {
+	subwords := make([][]int32, words)
+	inParallel(ctx, workers, words, 4096, func(from, to int) {
 		var rows []int32
 		var tmp []byte
 		ends := make([]int, 0, to-from)
@@ -76,12 +80,13 @@ func (m *exampleMaker) findSubwords(ctx context.Context, all *lexicon, meanings 
 			if i >= m.dict.words {
 				row = -1
 			}
-			rows = m.dict.appendWord(rows, all.token(ids[i]), row, &tmp)
+			rows = m.dict.appendWord(rows, token(i), row, &tmp)
 			ends = append(ends, len(rows))
 		}
+		rows = slices.Clip(slices.Clone(rows))
 		start := 0
 		for i, end := range ends {
-			m.subwords[from+i] = rows[start:end:end]
+			subwords[from+i] = rows[start:end:end]
 			start = end
 		}
 		m.mu.Lock()
@@ -90,7 +95,7 @@ func (m *exampleMaker) findSubwords(ctx context.Context, all *lexicon, meanings 
 			m.used.add(r)
 		}
 	})
-	return meanings
+	return subwords
 }
 
 // maxWorkers is how many goroutines can run at once.
@@ -115,94 +120,136 @@ func inParallel(ctx context.Context, workers, n, piece int, do func(from, to int
 	wg.Wait()
 }
 
-// make makes the examples of a block, all in one piece of memory, and adds the rows
-// of their word n-grams to used.
-func (m *exampleMaker) make(b textBlock, used rowSet) []example {
-	var (
-		data     []int32
-		examples []example
-		starts   []int
-		hashes   []uint32
-		meanings = m.meanings[b.reader]
-		hashOf   = m.hashes[b.reader]
-		tokens   = b.tokens
-	)
-	data = make([]int32, 0, len(tokens)*max(1, m.dict.wordNgrams))
+// A makerScratch is what making the examples of a block needs, and the result.
+type makerScratch struct {
+	labels, words []int32
+	in            input
+	units         []uint16
+	ends          []int // of each example in units
+	tokens        int64
+}
+
+// make codes the examples of a block, and adds the rows of their word n-grams to used.
+func (m *exampleMaker) make(b *textBlock, s *makerScratch, used rowSet) {
+	numbers, tokens := m.numbers[b.reader], b.tokens
+	s.units, s.ends, s.tokens = s.units[:0], s.ends[:0], 0
 	for _, n := range b.lines {
-		line := tokens[:n]
+		s.labels, s.words = s.labels[:0], s.words[:0]
+		for _, t := range tokens[:n] {
+			if w := numbers[t]; w >= 0 {
+				s.words = append(s.words, w)
+			} else if w <= firstLabel {
+				s.labels = append(s.labels, firstLabel-w)
+			}
+		}
 		tokens = tokens[n:]
-		start := len(data)
-		hashes = hashes[:0]
-		for _, t := range line {
-			if w := meanings[t]; w <= firstLabel {
-				data = append(data, firstLabel-w)
-			}
-		}
-		e := example{labels: int32(len(data) - start), tokens: n}
-		for _, t := range line {
-			if w := meanings[t]; w >= unknownWord {
-				hashes = append(hashes, hashOf[t])
-				if w >= 0 {
-					data = append(data, w)
-				}
-			}
-		}
-		if m.subwords != nil {
-			e.words = int32(len(data) - start - int(e.labels))
-		}
-		if m.dict.wordNgrams > 1 {
-			from := len(data)
-			data = appendWordNgrams(data, hashes, m.dict.wordNgrams, uint64(m.dict.bucket), int32(m.dict.words))
-			for _, r := range data[from:] {
-				used.add(r)
-			}
-		}
-		if e.labels == 0 || len(data) == start+int(e.labels) {
-			data = data[:start]
+		if m.lines {
+			s.cut()
 			continue
 		}
-		examples = append(examples, e)
-		starts = append(starts, start)
-	}
-	for i := range examples {
-		end := len(data)
-		if i+1 < len(starts) {
-			end = starts[i+1]
+		if len(s.labels) == 0 || len(s.words) == 0 {
+			continue
 		}
-		examples[i].data = data[starts[i]:end:end]
+		from := len(s.units)
+		s.units = appendExample(s.units, s.labels, s.words, int(n))
+		if m.hashes != nil {
+			s.in.hashes = s.in.hashes[:0]
+			for _, w := range s.words {
+				s.in.hashes = append(s.in.hashes, m.hashes[w])
+			}
+			s.in.rows = m.appendNgrams(s.in.rows[:0], s.in.hashes)
+			for _, r := range s.in.rows {
+				used.add(r)
+			}
+			// Unknown words alone have no row.
+			if len(s.in.rows) == 0 && m.subwords == nil && !slices.ContainsFunc(s.words, func(w int32) bool { return w < m.words }) {
+				s.units = s.units[:from]
+				continue
+			}
+		}
+		s.ends = append(s.ends, len(s.units))
+		s.tokens += int64(n)
 	}
-	return examples
 }
 
-// makeAll makes the examples of all blocks, in their order, and empties the blocks.
-func (m *exampleMaker) makeAll(ctx context.Context, blocks []textBlock, workers int) []example {
-	parts := make([][]example, len(blocks))
-	var next atomic.Int64
-	var wg sync.WaitGroup
+// cut codes the words of a line as examples without labels, of at most longestLine words.
+func (s *makerScratch) cut() {
+	for words := s.words; len(words) > 0; {
+		n := min(len(words), longestLine)
+		s.units = appendExample(s.units, nil, words[:n], n)
+		s.ends = append(s.ends, len(s.units))
+		s.tokens += int64(n)
+		words = words[n:]
+	}
+}
+
+// makeAll makes the examples of a text, in its order, and drops its blocks.
+func (m *exampleMaker) makeAll(ctx context.Context, txt *text, s *exampleStore, workers int) error {
+	var (
+		next  atomic.Int64
+		group sync.WaitGroup
+		turns = newTurns()
+	)
 	for range workers {
-		wg.Go(func() {
-			used := newRowSet(m.dict.words + m.dict.bucket)
-			for i := int(next.Add(1)) - 1; i < len(blocks) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				parts[i] = m.make(blocks[i], used)
-				blocks[i] = textBlock{}
+		group.Go(func() {
+			var b textBlock
+			var made makerScratch
+			used := newRowSet(len(m.ngrams) * 64)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(txt.blocks) {
+					break
+				}
+				err := ctx.Err()
+				if err == nil {
+					err = txt.load(i, &b)
+				}
+				if err == nil {
+					txt.drop(i)
+					m.make(&b, &made, used)
+				}
+				turns.take(i, err, func() error { return s.add(made.units, made.ends, made.tokens) })
 			}
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			m.used.addAll(used)
+			if m.ngrams != nil {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.ngrams.addAll(used)
+				m.used.addAll(used)
+			}
 		})
 	}
-	wg.Wait()
-	return slices.Concat(parts...)
+	group.Wait()
+	if turns.err != nil {
+		return turns.err
+	}
+	return s.finish()
 }
 
-// ngrams returns what stands after the words to expand.
-func (e *example) ngrams() []int32 { return e.data[e.labels+e.words:] }
+// turns lets goroutines do something one after another, in the order of their numbers from 0 on.
+type turns struct {
+	mu   sync.Mutex
+	cond sync.Cond
+	next int
+	err  error // the first one; nothing is done after it
+}
 
-// appendRows appends the input rows of an example.
-func (e *example) appendRows(dst []int32, subwords [][]int32) []int32 {
-	rest := e.data[e.labels:]
-	for _, w := range rest[:e.words] {
-		dst = append(dst, subwords[w]...)
+func newTurns() *turns {
+	t := &turns{}
+	t.cond.L = &t.mu
+	return t
+}
+
+func (t *turns) take(i int, err error, do func() error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.next != i {
+		t.cond.Wait()
 	}
-	return append(dst, rest[e.words:]...)
+	if t.err == nil {
+		if t.err = err; err == nil {
+			t.err = do()
+		}
+	}
+	t.next++
+	t.cond.Broadcast()
 }

@@ -43,3 +43,30 @@ func adviseHugePages(data []float32) {
 	part := data[skip : skip+(len(data)-skip)&^(huge/4-1)]
 	_ = syscall.Madvise(floatBytes(part), syscall.MADV_HUGEPAGE)
 }
+
+// A slab is memory for units, straight from the system.
+type slab struct {
+	units   []uint16
+	cleanup runtime.Cleanup
+	mapped  []byte // nil if it is the collector's memory
+}
+
+func newSlab(n int) *slab {
+	b, err := syscall.Mmap(-1, 0, 2*n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		return &slab{units: make([]uint16, n)}
+	}
+	s := &slab{units: unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(b))), n), mapped: b}
+	s.cleanup = runtime.AddCleanup(s, func(b []byte) { _ = syscall.Munmap(b) }, b)
+	return s
+}
+
+// close gives the memory back before the collector does.
+func (s *slab) close() {
+	if s.mapped != nil {
+		s.cleanup.Stop()
+		_ = syscall.Munmap(s.mapped)
+		s.mapped = nil
+	}
+	s.units = nil
+}

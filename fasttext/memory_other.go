@@ -17,3 +17,10 @@ func (m *dense) allocate(n int) error {
 }
 
 func adviseHugePages([]float32) {}
+
+// A slab is memory for units.
+type slab struct{ units []uint16 }
+
+func newSlab(n int) *slab { return &slab{make([]uint16, n)} }
+
+func (s *slab) close() { s.units = nil }

@@ -3,7 +3,7 @@ package fasttext
 import (
 	"context"
 	"io"
-	"slices"
+	"math"
 )
 
 // retrain learns from a text again, with the rows the model has.
@@ -18,19 +18,20 @@ func (m *Model) retrain(ctx context.Context, opt QuantizeOptions) error {
 	if err := m.finish(true); err != nil {
 		return err
 	}
-	examples, err := m.readExamples(ctx, opt.Retrain)
-	if err != nil {
+	depot := newDepot("", 0)
+	defer depot.close()
+	// How long the text is will only be known at its end, so its examples are dealt out as if it were long.
+	examples := newExampleStore(depot, math.MaxInt64, opt.Seed)
+	if err := m.readExamples(ctx, opt.Retrain, examples); err != nil {
 		return err
 	}
-	if len(examples) == 0 {
+	if examples.size == 0 {
 		return ErrNoLabels
 	}
 	t := &trainer{
 		args: m.args, opt: &TrainOptions{Args: m.args, OnProgress: opt.OnProgress},
 		model: m, in: m.in.(*dense), out: m.out.(*dense), loss: m.loss, examples: examples,
-	}
-	for i := range examples {
-		t.total += int64(examples[i].tokens) * int64(opt.Epoch)
+		expander: &expander{}, depot: depot, total: examples.tokens * int64(opt.Epoch),
 	}
 	threads := min(opt.Thread, maxWorkers())
 	ownOutput := threads > 1 && (m.args.Loss == Softmax || m.args.Loss == OneVsAll) && len(t.out.data) <= largestCopy
@@ -42,27 +43,26 @@ func (m *Model) retrain(ctx context.Context, opt QuantizeOptions) error {
 
 // readExamples reads lines as the model's dictionary has them: other than before training, rows
 // are looked up, and words and n-grams that are not known stay out.
-func (m *Model) readExamples(ctx context.Context, r io.Reader) ([]example, error) {
-	var all []example
-	err := forBlocks(ctx, r, func(b block) ([]example, error) {
+func (m *Model) readExamples(ctx context.Context, r io.Reader, to *exampleStore) error {
+	err := forBlocks(ctx, r, func(b block) (*makerScratch, error) {
 		s := m.pool.Get().(*scratch)
 		defer m.pool.Put(s)
-		var examples []example
+		made := &makerScratch{}
 		for text := b.text; len(text) > 0; {
 			text = s.line.next(m.dict, text)
-			if len(s.line.rows) == 0 || len(s.line.labels) == 0 {
+			rows, labels := s.line.rows, s.line.labels
+			if len(rows) == 0 || len(labels) == 0 {
 				continue
 			}
-			examples = append(examples, example{
-				data:   slices.Concat(s.line.labels, s.line.rows),
-				labels: int32(len(s.line.labels)),
-				tokens: int32(len(s.line.hashes) + len(s.line.labels)),
-			})
+			tokens := len(s.line.hashes) + len(labels)
+			made.units = appendExample(made.units, labels, rows, tokens)
+			made.ends = append(made.ends, len(made.units))
+			made.tokens += int64(tokens)
 		}
-		return examples, nil
-	}, func(examples []example) error {
-		all = append(all, examples...)
-		return nil
-	})
-	return all, err
+		return made, nil
+	}, func(made *makerScratch) error { return to.add(made.units, made.ends, made.tokens) })
+	if err != nil {
+		return err
+	}
+	return to.finish()
 }

@@ -3,7 +3,6 @@ package fasttext
 import (
 	"context"
 	"io"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -11,8 +10,10 @@ import (
 // A text is what training has read: every token once looked up, as a number.
 type text struct {
 	lexicons []*lexicon // one per reader
-	blocks   []textBlock
+	blocks   []storedBlock
 	tokens   int64
+	depot    *depot
+	shared   bool // whether others will use the same blocks, so that they must stay
 }
 
 // A textBlock is a part of the text, as numbers of one reader's lexicon.
@@ -20,41 +21,56 @@ type textBlock struct {
 	reader int
 	tokens []int32
 	lines  []int32 // tokens of each line
+	memory []int32 // of both, if they were loaded
 }
 
-// readText reads a text with n readers. onRead is told now and then how many
+// A storedBlock is a textBlock in a depot: its lines, then its tokens.
+type storedBlock struct {
+	reader, tokens, lines int
+	chunks                []chunk
+}
+
+// readText reads a text with n readers into a depot. onRead is told now and then how many
 // tokens have been read; it may be nil.
-func readText(ctx context.Context, r io.Reader, n int, onRead func(int64)) (*text, error) {
+func readText(ctx context.Context, r io.Reader, n int, depot *depot, onRead func(int64)) (*text, error) {
 	type job struct {
 		block
 		index int
 	}
-	t := &text{}
+	t := &text{depot: depot}
+	br := blockReader{r: r, whole: true, check: ctx.Err, free: make(chan []byte, n+1)}
 	var (
-		mu      sync.Mutex // guards t.blocks
+		mu      sync.Mutex // guards t.blocks and failure
+		failure error
 		tokens  atomic.Int64
 		readers sync.WaitGroup
-		jobs    = make(chan job, n)
+		jobs    = make(chan job)
 	)
 	for i := range n {
 		lex := newLexicon()
 		t.lexicons = append(t.lexicons, lex)
 		readers.Go(func() {
-			var b textBlock
+			b := textBlock{reader: i}
+			var units []uint16
 			for j := range jobs {
 				b.read(lex, j.block)
+				br.recycle(j.block)
 				tokens.Add(int64(len(b.tokens)))
-				done := textBlock{i, slices.Clone(b.tokens), slices.Clone(b.lines)}
+				var done storedBlock
+				var err error
+				done, units, err = b.store(depot, units)
 				mu.Lock()
+				if err != nil {
+					failure = err
+				}
 				for len(t.blocks) <= j.index {
-					t.blocks = append(t.blocks, textBlock{})
+					t.blocks = append(t.blocks, storedBlock{})
 				}
 				t.blocks[j.index] = done
 				mu.Unlock()
 			}
 		})
 	}
-	br := blockReader{r: r}
 	var err error
 	for i := 0; err == nil; i++ {
 		var b block
@@ -65,10 +81,18 @@ func readText(ctx context.Context, r io.Reader, n int, onRead func(int64)) (*tex
 		if onRead != nil {
 			onRead(tokens.Load())
 		}
+		mu.Lock()
+		if failure != nil {
+			err = failure
+		}
+		mu.Unlock()
 	}
 	close(jobs)
 	readers.Wait()
 	t.tokens = tokens.Load()
+	if failure != nil {
+		return nil, failure
+	}
 	if err != io.EOF {
 		return nil, err
 	}
@@ -104,4 +128,108 @@ func (t *textBlock) read(lex *lexicon, b block) {
 	if line < len(t.tokens) {
 		t.lines = append(t.lines, int32(len(t.tokens)-line))
 	}
+}
+
+// store puts a block into a depot. units is scratch, returned for the next call.
+func (t *textBlock) store(d *depot, units []uint16) (storedBlock, []uint16, error) {
+	stored := storedBlock{reader: t.reader, tokens: len(t.tokens), lines: len(t.lines)}
+	units = units[:0]
+	for _, list := range [][]int32{t.lines, t.tokens} {
+		for _, v := range list {
+			if len(units) > chunkUnits-2 {
+				c, err := d.put(units, d.limit)
+				if err != nil {
+					return storedBlock{}, units, err
+				}
+				stored.chunks = append(stored.chunks, c)
+				units = units[:0]
+			}
+			units = appendNumber(units, v)
+		}
+	}
+	if len(units) == 0 {
+		return stored, units, nil
+	}
+	c, err := d.put(units, d.limit)
+	stored.chunks = append(stored.chunks, c)
+	return stored, units, err
+}
+
+// load sets b to a block of the text.
+func (t *text) load(i int, b *textBlock) error {
+	stored := &t.blocks[i]
+	b.reader = stored.reader
+	if len(b.memory) < stored.lines+stored.tokens {
+		b.memory = make([]int32, stored.lines+stored.tokens)
+	}
+	all, n := b.memory, 0
+	for _, c := range stored.chunks {
+		units, err := t.depot.load(c)
+		if err != nil {
+			return err
+		}
+		for j := 0; j < len(units); n++ {
+			all[n], j = number(units, j)
+		}
+		t.depot.release(c, units)
+	}
+	b.lines, b.tokens = all[:stored.lines], all[stored.lines:n]
+	return nil
+}
+
+// size is how many bytes the blocks take in the depot, and as many for each line's header.
+func (t *text) size() (bytes int64) {
+	const header = 8
+	for i := range t.blocks {
+		bytes += header * int64(t.blocks[i].lines)
+		for _, c := range t.blocks[i].chunks {
+			bytes += 2 * int64(c.n)
+		}
+	}
+	return bytes
+}
+
+// each calls do for every block, from several goroutines, in no order. It ends at the first error, or with ctx.
+func (t *text) each(ctx context.Context, workers int, do func(*textBlock)) error {
+	var (
+		next  atomic.Int64
+		group sync.WaitGroup
+		mu    sync.Mutex
+		first error
+	)
+	for range workers {
+		group.Go(func() {
+			var b textBlock
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(t.blocks) {
+					return
+				}
+				if err := t.load(i, &b); err != nil {
+					mu.Lock()
+					first = err
+					mu.Unlock()
+					next.Store(int64(len(t.blocks)))
+					return
+				}
+				do(&b)
+			}
+		})
+	}
+	group.Wait()
+	if first != nil {
+		return first
+	}
+	return ctx.Err()
+}
+
+// drop forgets the i-th block, unless others need it.
+func (t *text) drop(i int) {
+	if t.shared {
+		return
+	}
+	for _, c := range t.blocks[i].chunks {
+		t.depot.drop(c)
+	}
+	t.blocks[i].chunks = nil
 }

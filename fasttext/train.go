@@ -2,6 +2,7 @@ package fasttext
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -68,6 +69,12 @@ type TrainOptions struct {
 	// Checkpoint, if not nil, makes training go on from where it was killed.
 	Checkpoint *Checkpoint
 
+	// TextMemory is how many bytes of the text, as numbers, training keeps in memory: 64 MiB if 0. A longer text
+	// goes to a temporary file in TempDir, the system's folder for such files if that is empty, and is read
+	// back in each epoch. The file takes about 2 bytes for each word, and nobody else sees it.
+	TextMemory int64
+	TempDir    string
+
 	// OnRead is called while the text is read.
 	OnRead func(words int64)
 	// OnVocabulary is called after the text was read, with its tokens and how many words and
@@ -125,6 +132,7 @@ func Train(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer t.close()
 	if err := t.train(ctx); err != nil {
 		return nil, err
 	}
@@ -138,12 +146,13 @@ type trainer struct {
 	model    *Model
 	in, out  *dense
 	loss     objective
-	examples []example
-	held     []example   // to measure the model on; see prepareText
-	subwords [][]int32   // of each word, its rows, for held
-	classes  *classes    // of input rows, with character n-grams
-	stale    bool        // whether classes have learned since they were last spread
-	vectors  *vectorText // of word vectors, which have no examples
+	depot    *depot        // of examples and held
+	examples *exampleStore // of word vectors, lines without labels
+	held     *exampleStore // to measure the model on, else nil; see prepareText
+	expander *expander     // of examples
+	classes  *classes      // of input rows, with character n-grams
+	stale    bool          // whether classes have learned since they were last spread
+	vectors  *vectorText   // of word vectors
 	workers  []*worker
 	best     *snapshot
 	text     string    // what is learned from, as a number; with a checkpoint only
@@ -152,10 +161,9 @@ type trainer struct {
 	// What workers share. What all of them write often has cache lines of its own.
 	gate    gate
 	outLock sync.Mutex // of out, where workers have copies of it
-	order   []int32    // of the examples in this epoch
+	feed    *feed      // of this epoch
 	stop    atomic.Bool
 	_       [64]byte
-	next    atomic.Int64 // place in order that no worker has taken
 	done    atomic.Int64 // tokens learned from
 	_       [64]byte
 
@@ -170,17 +178,32 @@ const largestCopy = 4 << 20
 
 // Streams of random numbers; rows have those from 0.
 const (
-	shufflerStream = -1
-	workerStream   = -2 // and below
+	dealerStream   = -1
+	workerStream   = -2       // and below
+	shufflerStream = -1 << 32 // and below, one for each epoch
 )
 
 // prepare reads the text and makes the dictionary, the examples and the model.
 func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, error) {
-	txt, err := readText(ctx, r, min(opt.Thread, maxWorkers()), opt.OnRead)
+	depot := newDepot(opt.TempDir, opt.TextMemory)
+	txt, err := readText(ctx, r, min(opt.Thread, maxWorkers()), depot, opt.OnRead)
+	if err != nil {
+		depot.close()
+		return nil, err
+	}
+	t, err := prepareFrom(ctx, txt, opt)
+	if err != nil {
+		depot.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func prepareFrom(ctx context.Context, txt *text, opt TrainOptions) (*trainer, error) {
+	id, err := txt.identity(opt)
 	if err != nil {
 		return nil, err
 	}
-	id := txt.identity(opt)
 	t, err := prepareText(ctx, txt, nil, opt)
 	if err != nil {
 		return nil, err
@@ -189,18 +212,21 @@ func prepare(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, erro
 	return t, ctx.Err()
 }
 
+// close gives back the memory and the file of the examples.
+func (t *trainer) close() { t.depot.close() }
+
 // prepareText makes the dictionary, the examples and the model of a text, and the
-// examples of held, unless that is nil, as the model would read them. It empties the
-// blocks of both.
+// examples of held, unless that is nil, as the model would read them. Unless they are shared, it takes both
+// apart, and the trainer has the depot of txt.
 func prepareText(ctx context.Context, txt, held *text, opt TrainOptions) (*trainer, error) {
 	threads := min(opt.Thread, maxWorkers())
 	d := newDictionary(opt.Args)
 	d.tokens = txt.tokens
-	all, ids := mergeLexicons(txt.lexicons)
+	all, ids := txt.mergeLexicons()
 	before := predecessor{opt.Continue}
 	before.addTo(all, d, opt.Args)
 	if held != nil {
-		txt, ids = held.behind(txt, all, ids)
+		held, ids = held.behind(all, ids)
 	}
 	var vectors *vectors
 	var err error
@@ -217,7 +243,9 @@ func prepareText(ctx context.Context, txt, held *text, opt TrainOptions) (*train
 		opt.OnVocabulary(txt.tokens, d.words, d.labels())
 	}
 	if opt.Bucket == AutoBucket {
-		opt.Bucket = autoBucket(d, txt, all, ids, meanings, threads)
+		if opt.Bucket, err = autoBucket(ctx, d, txt, all, ids, meanings, threads); err != nil {
+			return nil, err
+		}
 		d.bucket = opt.Bucket
 	}
 	switch {
@@ -229,20 +257,25 @@ func prepareText(ctx context.Context, txt, held *text, opt TrainOptions) (*train
 		return nil, fmt.Errorf("%d words and -bucket %d are more rows than the file format has", d.words, opt.Bucket)
 	}
 
-	maker := newExampleMaker(ctx, d, txt, all, ids, meanings, threads)
-	t := &trainer{args: opt.Args, opt: &opt, subwords: maker.subwords, examples: maker.makeAll(ctx, txt.blocks, threads)}
-	if err := ctx.Err(); err != nil {
+	maker := newExampleMaker(ctx, d, all, ids, meanings, threads)
+	t := &trainer{args: opt.Args, opt: &opt, expander: maker.expander, depot: txt.depot}
+	if txt.shared {
+		t.depot = newDepot(opt.TempDir, opt.TextMemory)
+	}
+	t.examples = newExampleStore(t.depot, txt.size(), opt.Seed)
+	if err := maker.makeAll(ctx, txt, t.examples, threads); err != nil {
 		return nil, err
 	}
-	if len(t.examples) == 0 {
+	if t.examples.size == 0 {
 		return nil, ErrNoLabels
 	}
 	if held != nil {
-		t.held = maker.makeAll(ctx, held.blocks, threads)
+		t.held = newExampleStore(t.depot, held.size(), opt.Seed)
+		if err := maker.makeAll(ctx, held, t.held, threads); err != nil {
+			return nil, err
+		}
 	}
-	for i := range t.examples {
-		t.total += int64(t.examples[i].tokens) * int64(opt.Epoch)
-	}
+	t.total = t.examples.tokens * int64(opt.Epoch)
 	before.addRows(maker.used, d)
 	if t.in, err = newDense(d.words+opt.Bucket, opt.Dim, maker.used); err != nil {
 		return nil, err
@@ -258,7 +291,8 @@ func prepareText(ctx context.Context, txt, held *text, opt TrainOptions) (*train
 		vectors.copyTo(t.in, d)
 	}
 	if maker.subwords != nil {
-		t.classes = newClasses(t, maker.subwords)
+		t.classes = newClasses(t, maker.subwords, maker.ngrams)
+		t.expander.classes = t.classes
 	}
 	t.model = &Model{args: opt.Args, dict: d, in: t.in, out: t.out}
 	if err := t.model.finish(true); err != nil {
@@ -279,13 +313,27 @@ func prepareText(ctx context.Context, txt, held *text, opt TrainOptions) (*train
 	return t, nil
 }
 
-// mergeLexicons merges all into the first one and returns, for each, the numbers its
-// tokens have there.
-func mergeLexicons(lexicons []*lexicon) (all *lexicon, ids [][]int32) {
-	all = &lexicon{slots: make([]uint64, len(lexicons[0].slots))}
-	for _, l := range lexicons {
-		ids = append(ids, all.merge(l))
+// mergeLexicons merges the lexicons of all readers, and returns, for each, the numbers its
+// tokens have there. Unless the text is shared, it takes them apart.
+func (t *text) mergeLexicons() (all *lexicon, ids [][]int32) {
+	if t.shared {
+		all = newLexicon()
+		for _, l := range t.lexicons {
+			ids = append(ids, all.merge(l))
+		}
+		return all, ids
 	}
+	all = t.lexicons[0]
+	same := make([]int32, len(all.entries))
+	for i := range same {
+		same[i] = int32(i)
+	}
+	ids = append(ids, same)
+	for i, l := range t.lexicons[1:] {
+		ids = append(ids, all.merge(l))
+		t.lexicons[i+1] = nil
+	}
+	t.lexicons = nil
 	return all, ids
 }
 
@@ -299,25 +347,14 @@ func (t *trainer) train(ctx context.Context) error {
 	if t.classes != nil {
 		t.classes.gather(t.in)
 	}
-	t.order = make([]int32, t.pieceCount())
-	for i := range t.order {
-		t.order[i] = int32(i)
-	}
 	behind, err := t.resume()
 	if err != nil {
 		return err
 	}
-	shuffler := newRNG(t.args.Seed, shufflerStream)
-	for t.epoch = 1; t.epoch <= t.args.Epoch; t.epoch++ {
-		for i := len(t.order) - 1; i > 0; i-- {
-			j := shuffler.intn(i + 1)
-			t.order[i], t.order[j] = t.order[j], t.order[i]
-		}
-		if t.epoch <= behind {
-			continue
-		}
+	for t.epoch = behind + 1; t.epoch <= t.args.Epoch; t.epoch++ {
+		t.feed = newFeed(t.examples, t.args.Seed, t.epoch)
 		t.runWorkers()
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(t.feed.close(), ctx.Err()); err != nil {
 			return err
 		}
 		for _, w := range t.workers {
@@ -352,7 +389,6 @@ func (t *trainer) train(ctx context.Context) error {
 
 // runWorkers lets all workers loose on one epoch and reports progress until they are done.
 func (t *trainer) runWorkers() {
-	t.next.Store(0)
 	t.stale = true
 	var wg sync.WaitGroup
 	if t.opt.Deterministic {

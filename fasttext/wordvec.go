@@ -5,15 +5,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"sync"
 )
 
 // A vectorText is what training of word vectors reads in every epoch: the text as numbers of
 // words, without those that are not in the vocabulary, and what is known of each word.
 type vectorText struct {
-	pieces   []textBlock // what a worker takes at a time; tokens are words, lines have at most longestLine
-	keep     []uint32    // of each word, the chance to be kept, of 1<<32-1
-	subwords [][]int32   // of each word, its input rows; nil if that is the word's own row only
+	keep     []uint32  // of each word, the chance to be kept, of 1<<32-1
+	subwords [][]int32 // of each word, its input rows; nil if that is the word's own row only
 	learners []vectorLearner
 }
 
@@ -21,8 +19,8 @@ type vectorText struct {
 // another line. It is the original's limit, and bounds how much a window can see.
 const longestLine = 1024
 
-// pieceWords is about how many words a worker takes at a time.
-const pieceWords = 1 << 13
+// claimLines is how many lines a worker takes at a time.
+const claimLines = 8
 
 // trainVectors learns word vectors from text.
 //
@@ -30,7 +28,9 @@ const pieceWords = 1 << 13
 // as in the original. An epoch here is one pass over the text; there, it is as many known words as the
 // text has words, so that rare words left out lengthen the training a little.
 func trainVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, error) {
-	t, err := prepareVectors(ctx, r, opt)
+	depot := newDepot(opt.TempDir, opt.TextMemory)
+	defer depot.close()
+	t, err := prepareVectors(ctx, r, depot, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -40,17 +40,20 @@ func trainVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, e
 	return t.model, nil
 }
 
-// prepareVectors reads the text and makes the dictionary, the pieces and the model.
-func prepareVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*trainer, error) {
+// prepareVectors reads the text and makes the dictionary, the lines and the model.
+func prepareVectors(ctx context.Context, r io.Reader, depot *depot, opt TrainOptions) (*trainer, error) {
 	threads := min(opt.Thread, maxWorkers())
-	txt, err := readText(ctx, r, threads, opt.OnRead)
+	txt, err := readText(ctx, r, threads, depot, opt.OnRead)
 	if err != nil {
 		return nil, err
 	}
-	id := txt.identity(opt)
+	id, err := txt.identity(opt)
+	if err != nil {
+		return nil, err
+	}
 	d := newDictionary(opt.Args)
 	d.tokens = txt.tokens
-	all, ids := mergeLexicons(txt.lexicons)
+	all, ids := txt.mergeLexicons()
 	all.drop(d, opt.Args)
 	var pretrained *vectors
 	if opt.PretrainedVectors != "" {
@@ -73,14 +76,16 @@ func prepareVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*traine
 	}
 
 	t := &trainer{args: opt.Args, opt: &opt, text: id, vectors: &vectorText{}}
-	t.vectors.cut(txt, ids, meanings, threads)
-	for _, p := range t.vectors.pieces {
-		t.total += int64(len(p.tokens)) * int64(opt.Epoch)
+	if err := t.makeLines(ctx, d, txt, ids, meanings, threads); err != nil {
+		return nil, err
 	}
+	t.total = t.examples.tokens * int64(opt.Epoch)
 	t.vectors.sample(d, opt.T)
 	var used rowSet
 	if d.bucket > 0 {
-		used = t.vectors.findSubwords(d, threads)
+		maker := &exampleMaker{dict: d, used: newRowSet(d.words + d.bucket)}
+		t.vectors.subwords = maker.findSubwords(ctx, threads, d.words, d.token)
+		used = maker.used
 	}
 	if t.in, err = newDense(d.words+opt.Bucket, opt.Dim, used); err != nil {
 		return nil, err
@@ -109,59 +114,17 @@ func prepareVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*traine
 	return t, ctx.Err()
 }
 
-// cut turns the tokens of all blocks into words, in place, and cuts the blocks into pieces.
-func (v *vectorText) cut(txt *text, ids [][]int32, meanings []int32, workers int) {
-	words := make([][]int32, len(ids))
-	for r, of := range ids {
-		words[r] = make([]int32, len(of))
+// makeLines makes the lines of words to learn from.
+func (t *trainer) makeLines(ctx context.Context, d *dictionary, txt *text, ids [][]int32, meanings []int32, workers int) error {
+	for _, of := range ids {
 		for i, id := range of {
-			words[r][i] = meanings[id]
+			of[i] = meanings[id]
 		}
 	}
-	parts := make([][]textBlock, len(txt.blocks))
-	inParallel(context.Background(), workers, len(parts), 1, func(from, to int) {
-		for i := from; i < to; i++ {
-			parts[i] = cutBlock(txt.blocks[i], words[txt.blocks[i].reader])
-			txt.blocks[i] = textBlock{}
-		}
-	})
-	for _, p := range parts {
-		v.pieces = append(v.pieces, p...)
-	}
-}
-
-func cutBlock(b textBlock, words []int32) (pieces []textBlock) {
-	var lines []int32
-	kept, start, line := b.tokens[:0], 0, 0 // start of the piece, and of the line
-	endLine := func() {
-		if n := len(kept) - line; n > 0 {
-			lines = append(lines, int32(n))
-			line = len(kept)
-		}
-	}
-	endPiece := func() {
-		if len(kept) > start {
-			pieces = append(pieces, textBlock{tokens: kept[start:], lines: lines})
-			start, lines = len(kept), nil
-		}
-	}
-	rest := b.tokens
-	for _, n := range b.lines {
-		for _, token := range rest[:n] {
-			if w := words[token]; w >= 0 {
-				if kept = append(kept, w); len(kept)-line == longestLine {
-					endLine()
-				}
-			}
-		}
-		rest = rest[n:]
-		endLine()
-		if len(kept)-start >= pieceWords {
-			endPiece()
-		}
-	}
-	endPiece()
-	return pieces
+	m := &exampleMaker{dict: d, expander: &expander{}, numbers: ids, lines: true}
+	t.depot, t.expander = txt.depot, m.expander
+	t.examples = newExampleStore(txt.depot, txt.size(), t.args.Seed)
+	return m.makeAll(ctx, txt, t.examples, workers)
 }
 
 // sample sets the chance of each word to be kept: frequent words are left out more often (Mikolov et al., 2013,
@@ -178,53 +141,31 @@ func (v *vectorText) sample(d *dictionary, threshold float64) {
 	}
 }
 
-// findSubwords lists the rows of every word and returns the set of them all.
-func (v *vectorText) findSubwords(d *dictionary, workers int) rowSet {
-	v.subwords = make([][]int32, d.words)
-	used := newRowSet(d.words + d.bucket)
-	var mu sync.Mutex
-	inParallel(context.Background(), workers, d.words, 4096, func(from, to int) {
-		var rows []int32
-		var tmp []byte
-		for w := from; w < to; w++ {
-			start := len(rows)
-			rows = d.appendWord(rows, d.token(w), int32(w), &tmp)
-			v.subwords[w] = rows[start:len(rows):len(rows)]
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		for _, r := range rows {
-			used.add(r)
-		}
-	})
-	return used
-}
-
-// runVectors works on the epoch's pieces until none are left or training stops.
+// runVectors works on the epoch's lines until none are left or training stops.
 func (t *trainer) runVectors(i int) {
 	w, learner, text := t.workers[i], t.vectors.learners[i], t.vectors
 	kept := make([]int32, 0, longestLine)
 	w.startEpoch()
 	w.lr = t.rate()
+	var b *batch
+	var mine []uint32
+	var line input
 	for !t.stop.Load() {
-		next := int(t.next.Add(1)) - 1
-		if next >= len(t.order) {
+		if b, mine = t.feed.claim(b, len(mine), claimLines); mine == nil {
 			break
 		}
-		piece := &text.pieces[t.order[next]]
-		tokens := piece.tokens
-		for _, n := range piece.lines {
+		for _, place := range mine {
+			t.expander.expand(b.example(place), &line)
 			kept = kept[:0]
-			for _, word := range tokens[:n] {
+			for _, word := range line.rows {
 				if uint32(w.rng.uint64()>>32) <= text.keep[word] {
 					kept = append(kept, word)
 				}
 			}
-			tokens = tokens[n:]
 			t.gate.enter()
 			learner.learn(kept)
 			t.gate.leave()
-			if w.tokens += int64(n); w.tokens > int64(t.args.LRUpdateRate) {
+			if w.tokens += int64(line.tokens); w.tokens > int64(t.args.LRUpdateRate) {
 				w.report()
 				w.lr = t.rate()
 			}
@@ -234,12 +175,4 @@ func (t *trainer) runVectors(i int) {
 		}
 	}
 	w.report()
-}
-
-// pieceCount returns how many places the order of an epoch has.
-func (t *trainer) pieceCount() int {
-	if t.vectors != nil {
-		return len(t.vectors.pieces)
-	}
-	return len(t.examples)
 }

@@ -37,14 +37,6 @@ type worker struct {
 // lookAhead is how many examples ahead a worker asks for the rows it will need.
 const lookAhead = 2
 
-// An input is the rows that an example adds up: rows of the input matrix, or classes of them.
-type input struct {
-	rows  []int32
-	sizes []float32 // of classes; nil if they are rows
-	count int       // of rows
-	own   []int32   // memory of rows, if they are not the example's own
-}
-
 func newWorker(t *trainer, i int, ownOutput bool) *worker {
 	rows, dim := t.out.size()
 	if t.vectors == nil && t.in.stride == t.out.stride {
@@ -97,25 +89,25 @@ func (w *worker) run() {
 	w.startEpoch()
 	w.lr = t.rate()
 	w.exchange()
+	var b *batch
+	var mine []uint32
 	for !t.stop.Load() {
-		from := int(t.next.Add(claim)) - claim
-		if from >= len(t.order) {
+		if b, mine = t.feed.claim(b, len(mine), claim); mine == nil {
 			break
 		}
-		mine := t.order[from:min(from+claim, len(t.order))]
 		for k := range min(lookAhead, len(mine)) {
-			w.prepare(k, mine)
+			w.prepare(k, b, mine)
 		}
-		for k, i := range mine {
+		for k := range mine {
 			if t.stop.Load() {
 				break // one example may be long
 			}
 			if k+lookAhead < len(mine) {
-				w.prepare(k+lookAhead, mine)
+				w.prepare(k+lookAhead, b, mine)
 			}
-			e := &t.examples[i]
-			w.learn(e, &w.ahead[k%len(w.ahead)])
-			if w.tokens += int64(e.tokens); w.tokens > int64(t.args.LRUpdateRate) {
+			in := &w.ahead[k%len(w.ahead)]
+			w.learn(in)
+			if w.tokens += int64(in.tokens); w.tokens > int64(t.args.LRUpdateRate) {
 				w.report()
 				w.lr = t.rate()
 			}
@@ -140,55 +132,35 @@ func (w *worker) report() {
 
 // prepare lists the rows of an example, the k-th of its claim, and asks for them: rows of
 // n-grams are anywhere in memory, and waiting for them is what training does most.
-func (w *worker) prepare(k int, claimed []int32) {
-	w.list(&w.t.examples[claimed[k]], &w.ahead[k%len(w.ahead)])
+func (w *worker) prepare(k int, b *batch, claimed []uint32) {
+	w.list(b.example(claimed[k]), &w.ahead[k%len(w.ahead)])
 }
 
 // list lists the rows of an example and asks for them.
-func (w *worker) list(e *example, in *input) {
+func (w *worker) list(units []uint16, in *input) {
 	t := w.t
-	if t.classes == nil {
-		in.rows = e.data[e.labels:]
-		in.count = len(in.rows)
-		kernel.PrefetchRows(t.in.data, t.in.stride, in.rows)
-		return
-	}
-	in.own, in.sizes, in.count = in.own[:0], in.sizes[:0], 0
-	for _, word := range e.data[e.labels:][:e.words] {
-		c := &t.classes.words[word]
-		in.own = append(in.own, c.classes...)
-		in.sizes = append(in.sizes, c.sizes...)
-		in.count += int(c.rows)
-	}
-	for _, r := range e.ngrams() {
-		in.own = append(in.own, r)
-		in.sizes = append(in.sizes, 1)
-	}
-	in.count += len(e.ngrams())
-	in.rows = in.own
-	kernel.PrefetchRows(t.classes.sums.data, t.classes.sums.stride, in.rows)
+	t.expander.expand(units, in)
+	m := t.inputRows()
+	kernel.PrefetchRows(m.data, m.stride, in.rows)
 }
 
 // learn makes one gradient step: the mean of the example's rows through the loss
 // and back.
-func (w *worker) learn(e *example, in *input) {
+func (w *worker) learn(in *input) {
 	if in.count == 0 {
 		return // its words are unknown and too short for a character n-gram
 	}
 	t := w.t
 	target := 0
-	if e.labels > 1 {
-		target = w.rng.intn(int(e.labels))
+	if len(in.labels) > 1 {
+		target = w.rng.intn(len(in.labels))
 	}
-	m := t.in
-	if t.classes != nil {
-		m = t.classes.sums
-	}
+	m := t.inputRows()
 	t.gate.enter()
 	m.sum(w.hidden, in.rows)
 	scale := 1 / float32(in.count)
 	kernel.Scale(w.hidden, scale)
-	w.learnFrom(e.data[:e.labels], target)
+	w.learnFrom(in.labels, target)
 	if !w.diverged {
 		kernel.Scale(w.grad, scale)
 		if t.classes != nil {

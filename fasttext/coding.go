@@ -1,0 +1,29 @@
+package fasttext
+
+// Numbers below wide, which are nearly all of a text's if words are numbered by how frequent
+// they are, take one unit of 16 bits; others, up to 1<<31-1, take two.
+const wide = 1 << 15
+
+func appendNumber(dst []uint16, v int32) []uint16 {
+	if v < wide {
+		return append(dst, uint16(v))
+	}
+	return append(dst, uint16(v>>16|wide), uint16(v))
+}
+
+// number returns the number at units[i], and where the next one starts.
+func number(units []uint16, i int) (v int32, next int) {
+	v = int32(units[i])
+	if v < wide {
+		return v, i + 1
+	}
+	return v&(wide-1)<<16 | int32(units[i+1]), i + 2
+}
+
+// unitsOf returns how many units a number takes.
+func unitsOf(v int32) int {
+	if v < wide {
+		return 1
+	}
+	return 2
+}
