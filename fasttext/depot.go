@@ -17,10 +17,11 @@ import (
 type depot struct {
 	dir   string // of the file; empty for the system's own
 	limit int64  // bytes in memory
+	chunk int    // units that a chunk has at most, except one that holds a single long example
 
 	mu    sync.Mutex
 	slabs []*slab
-	free  [][]uint16 // of chunkUnits each
+	free  [][]uint16 // of d.chunk each
 	inUse int64      // bytes
 	file  *os.File
 	end   int64 // of the file
@@ -34,16 +35,18 @@ type chunk struct {
 }
 
 const (
-	// chunkUnits is how many units a chunk has at most, except one that holds a single long example.
-	// Chunks are read back in random order, so they are long enough for a disk.
-	chunkUnits = 1 << 15
-	slabChunks = 16
+	// Chunks are read back in random order, so largestChunk, in units, is long enough for a disk. With little
+	// memory they are shorter, so that there are always many in it.
+	largestChunk   = 1 << 15
+	chunksInMemory = 1 << 10
+	slabChunks     = 16
 )
 
 // defaultTextMemory is the limit of a depot, if options name none; largestTextMemory is what places of
 // examples can tell apart.
 const (
 	defaultTextMemory = 64 << 20
+	leastTextMemory   = 1 << 20
 	largestTextMemory = 4 << 30
 )
 
@@ -51,7 +54,8 @@ func newDepot(dir string, limit int64) *depot {
 	if limit <= 0 {
 		limit = defaultTextMemory
 	}
-	return &depot{dir: dir, limit: min(limit, largestTextMemory)}
+	limit = min(max(limit, leastTextMemory), largestTextMemory)
+	return &depot{dir: dir, limit: limit, chunk: int(min(limit/chunksInMemory/2, largestChunk))}
 }
 
 // put keeps a copy of units: in memory, unless that then has more than limit bytes, else in the file.
@@ -81,18 +85,18 @@ func (d *depot) put(units []uint16, limit int64) (chunk, error) {
 
 // take returns memory for n units, or nil if there is none left. The caller has the lock.
 func (d *depot) take(n int, limit int64) []uint16 {
-	size := int64(2 * max(n, chunkUnits))
+	size := int64(2 * max(n, d.chunk))
 	if d.inUse+size > limit {
 		return nil
 	}
 	d.inUse += size
-	if n > chunkUnits {
+	if n > d.chunk {
 		return d.newSlab(n)
 	}
 	if len(d.free) == 0 {
-		all := d.newSlab(slabChunks * chunkUnits)
+		all := d.newSlab(slabChunks * d.chunk)
 		for i := range slabChunks {
-			d.free = append(d.free, all[i*chunkUnits:][:chunkUnits:chunkUnits])
+			d.free = append(d.free, all[i*d.chunk:][:d.chunk:d.chunk])
 		}
 	}
 	last := len(d.free) - 1
@@ -103,8 +107,8 @@ func (d *depot) take(n int, limit int64) []uint16 {
 
 // give takes back what take has returned. The caller has the lock.
 func (d *depot) give(units []uint16) {
-	d.inUse -= int64(2 * max(len(units), chunkUnits))
-	if cap(units) == chunkUnits {
+	d.inUse -= int64(2 * max(len(units), d.chunk))
+	if cap(units) == d.chunk {
 		d.free = append(d.free, units[:0])
 		return
 	}

@@ -30,7 +30,7 @@ type batch struct {
 	released atomic.Bool
 }
 
-// placeBits is for places in a chunk: an example starts below chunkUnits.
+// placeBits is for places in a chunk: an example starts below largestChunk.
 const placeBits = 15
 
 // batchesInMemory is how many batches share the memory for what is read back.
@@ -113,7 +113,7 @@ func (f *feed) fill(r *rng) {
 	chunks := shuffledChunks(f.store, r)
 	perBatch := len(chunks)
 	if limit := f.store.limit; limit < 1<<62 {
-		perBatch = max(int(limit/batchesInMemory/(2*chunkUnits)), 1)
+		perBatch = max(int(limit)/batchesInMemory/(2*f.store.depot.chunk), 1)
 	}
 	for len(chunks) > 0 {
 		n := min(perBatch, len(chunks))

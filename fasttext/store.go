@@ -28,7 +28,7 @@ type exampleStore struct {
 }
 
 // scatter is how many chunks examples are dealt out to if they do not fit into memory.
-const scatter = 128
+const scatter = chunksInMemory / 8
 
 // newExampleStore returns a store in a depot. about is how many bytes its examples will take.
 func newExampleStore(d *depot, about int64, seed int) *exampleStore {
@@ -49,13 +49,13 @@ func (s *exampleStore) add(units []uint16, ends []int, tokens int64) error {
 		if len(s.open) > 1 {
 			i = s.dealer.intn(len(s.open))
 		}
-		if len(s.open[i])+end-start > chunkUnits {
+		if len(s.open[i])+end-start > s.depot.chunk {
 			if err := s.flush(i); err != nil {
 				return err
 			}
 		}
 		if cap(s.open[i]) == 0 {
-			s.open[i] = make([]uint16, 0, chunkUnits)
+			s.open[i] = make([]uint16, 0, s.depot.chunk)
 		}
 		s.open[i] = append(s.open[i], units[start:end]...)
 		start = end
@@ -85,7 +85,7 @@ func (s *exampleStore) flush(i int) error {
 		return err
 	}
 	s.chunks = append(s.chunks, c)
-	if s.open[i] = s.open[i][:0]; cap(s.open[i]) > chunkUnits {
+	if s.open[i] = s.open[i][:0]; cap(s.open[i]) > s.depot.chunk {
 		s.open[i] = nil // one long example
 	}
 	return nil

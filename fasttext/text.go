@@ -136,7 +136,7 @@ func (t *textBlock) store(d *depot, units []uint16) (storedBlock, []uint16, erro
 	units = units[:0]
 	for _, list := range [][]int32{t.lines, t.tokens} {
 		for _, v := range list {
-			if len(units) > chunkUnits-2 {
+			if len(units) > d.chunk-2 {
 				c, err := d.put(units, d.limit)
 				if err != nil {
 					return storedBlock{}, units, err
