@@ -99,8 +99,8 @@ func TestProcessCrashes(t *testing.T) {
 func TestProcessHungry(t *testing.T) {
 	h := newHouse(t, func(o *training.Options) { o.MaxMemoryBytes = 48 << 20 })
 	h.run(h.Service)
-	// Each line is an example of its own, which takes much more than its text.
-	h.put("train", strings.Repeat("__label__a b\n", 3_400_000))
+	// One example, whose n-grams take much more than its text.
+	h.put("train", "__label__a "+strings.Repeat("b ", 4_000_000)+"\n")
 	h.create(spec("hungry", "epochs", "1000", "word_ngrams", "16"))
 	job := h.waitDone("hungry")
 	if job.TrainingJobStatus != training.Failed || !strings.HasPrefix(job.FailureReason, "ClientError: The training needed more memory than a training job on this server may have, 48.0 MiB. ") {
