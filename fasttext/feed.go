@@ -96,8 +96,8 @@ func (f *feed) release(b *batch) {
 	if b.released.Swap(true) {
 		return
 	}
-	for i, c := range b.chunks {
-		f.store.depot.release(c, b.units[i])
+	for i, units := range b.units { // which may be fewer than chunks, if the epoch was ended
+		f.store.depot.release(b.chunks[i], units)
 	}
 	select {
 	case f.store.orders <- b.order:
@@ -125,6 +125,7 @@ func (f *feed) fill(r *rng) {
 			return
 		}
 		if f.err = b.load(f.store, r, f.quit); f.err != nil {
+			f.release(b)
 			return
 		}
 		select {
