@@ -105,7 +105,6 @@ func (a *App) openData(ctx context.Context) error {
 // openServices makes the services of level 3 and fills in what each needs of
 // the others.
 func (a *App) openServices(ctx context.Context) (err error) {
-	finished := a.metrics.Counter("heliograph_training_jobs_total", "Training jobs that reached an end.", "status")
 	a.training, err = training.New(training.Options{
 		DB: a.db, Blobs: a.blobs, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID,
 		AsRole: func(ctx context.Context, _ string) context.Context {
@@ -113,10 +112,8 @@ func (a *App) openServices(ctx context.Context) (err error) {
 		},
 		Parallel: a.cfg.TrainingJobs,
 		Log:      a.log,
-		Finished: func(status string, _ time.Duration) {
-			finished.Inc(status)
-			a.tuning.Wake()
-		},
+		Metrics:  a.metrics,
+		Finished: func(string, time.Duration) { a.tuning.Wake() },
 		Measured: func() { a.tuning.Wake() },
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ type Config struct {
 	AccessKeyID     string        `koanf:"access_key_id"`     // root key; both or neither
 	SecretAccessKey string        `koanf:"secret_access_key"` // never a flag: process lists show those
 	RootSite        string        `koanf:"root_site"`         // bucket whose website is at / of the public listener; "" for none
-	TrainingJobs    int           `koanf:"training_jobs"`     // how many training jobs run at once
+	TrainingJobs    int           `koanf:"training_jobs"`     // how many training jobs run at once, at most; 0: as cores and memory allow
 	DrainTimeout    time.Duration `koanf:"drain_timeout"`     // how long a stop waits for running requests
 	LogLevel        string        `koanf:"log_level"`         // debug, info, warn or error
 	LogFormat       string        `koanf:"log_format"`        // text or json
@@ -48,7 +48,6 @@ func DefaultConfig() Config {
 		PublicListen:  "127.0.0.1:8080",
 		Region:        "us-east-1",
 		AccountID:     "000000000000",
-		TrainingJobs:  1,
 		DrainTimeout:  20 * time.Second,
 		LogLevel:      "info",
 		LogFormat:     "text",
@@ -65,7 +64,7 @@ func Flags(flags *pflag.FlagSet) {
 	flags.String("region", d.Region, "AWS region to answer as")
 	flags.String("account-id", d.AccountID, "AWS account to answer as, 12 digits")
 	flags.String("root-site", d.RootSite, "bucket whose website is served at / of the public listener")
-	flags.Int("training-jobs", d.TrainingJobs, "how many training jobs run at once")
+	flags.Int("training-jobs", d.TrainingJobs, "how many training jobs run at once, at most; 0: as many as cores and memory allow")
 	flags.Duration("drain-timeout", d.DrainTimeout, "how long a stop waits for running requests")
 	flags.String("log-level", d.LogLevel, "debug, info, warn or error")
 	flags.String("log-format", d.LogFormat, "text or json")
@@ -156,7 +155,7 @@ func (c Config) Validate() error {
 	refuse(!regionName.MatchString(c.Region), "region is %q; give an AWS region's name, such as us-east-1 (SDKs refuse others)", c.Region)
 	refuse(!accountID.MatchString(c.AccountID), "account_id is %q; give 12 digits", c.AccountID)
 	refuse((c.AccessKeyID == "") != (c.SecretAccessKey == ""), "access_key_id and secret_access_key go together; one of them is missing")
-	refuse(c.TrainingJobs < 1 || c.TrainingJobs > 1000, "training_jobs is %d; give 1 to 1000", c.TrainingJobs)
+	refuse(c.TrainingJobs < 0 || c.TrainingJobs > 1000, "training_jobs is %d; give 1 to 1000, or 0 for as many as cores and memory allow", c.TrainingJobs)
 	refuse(c.DrainTimeout < 0, "drain_timeout is %s; give a time that is not negative, such as 20s", c.DrainTimeout)
 	refuse(new(slog.Level).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level is %q; give debug, info, warn or error", c.LogLevel)
 	refuse(c.LogFormat != "text" && c.LogFormat != "json", "log_format is %q; give text or json", c.LogFormat)

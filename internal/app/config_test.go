@@ -65,7 +65,7 @@ func TestConfigFaults(t *testing.T) {
 		"account_id: '12'":       `account_id is "12"`,
 		"access_key_id: a":       "go together",
 		"control_listen: ninety": `control_listen is "ninety"`,
-		"training_jobs: 0":       "training_jobs is 0",
+		"training_jobs: -1":      "training_jobs is -1",
 		"training_jobs: many":    "training_jobs",
 		"drain_timeout: -1s":     "drain_timeout",
 		"drain_timeout: soon":    "drain_timeout",

@@ -2,6 +2,7 @@ package training
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -129,12 +130,14 @@ const (
 
 // Secondary states that are not also states.
 const (
-	Starting           = "Starting"
-	Downloading        = "Downloading"
-	Training           = "Training"
-	Uploading          = "Uploading"
-	Restarting         = "Restarting"
-	MaxRuntimeExceeded = "MaxRuntimeExceeded"
+	Starting            = "Starting"
+	Pending             = "Pending" // waits for cores or memory
+	Downloading         = "Downloading"
+	Training            = "Training"
+	Uploading           = "Uploading"
+	Restarting          = "Restarting"
+	MaxRuntimeExceeded  = "MaxRuntimeExceeded"
+	MaxWaitTimeExceeded = "MaxWaitTimeExceeded" // of managed spot training
 )
 
 // Job is a training job as it stands. TrainingJobName, in Spec, identifies it
@@ -209,5 +212,15 @@ func (j *Job) end(status, secondary, message string, at time.Time) {
 	j.Worker = ""
 	if !j.TrainingStartTime.IsZero() {
 		j.TrainingEndTime = at
+	}
+}
+
+// stop ends the job as Stopped for one of ends; nil is StopTrainingJob.
+func (j *Job) stop(cause error, at time.Time) {
+	for _, e := range ends {
+		if errors.Is(cause, e.cause) || cause == nil && e.cause == errStopped {
+			j.end(Stopped, e.secondary, e.message, at)
+			return
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/telemetry"
 	"github.com/heliograph/heliograph/internal/training"
 )
 
@@ -76,9 +78,9 @@ func TestStopWhileStarting(t *testing.T) {
 	h.create(long("busy"))
 	h.wait("busy", "training", inTraining)
 	h.create(spec("waiting"))
-	time.Sleep(100 * time.Millisecond)
-	if job := h.describe("waiting"); job.SecondaryStatus != training.Starting {
-		t.Errorf("with one job at once, a second is %s", job.SecondaryStatus)
+	job := h.wait("waiting", "pending", func(j training.Job) bool { return j.SecondaryStatus == training.Pending })
+	if last := job.SecondaryStatusTransitions[len(job.SecondaryStatusTransitions)-1]; last.StatusMessage != "Training job waiting for capacity" {
+		t.Errorf("with one job at once, a second is %+v", last)
 	}
 	if err := h.Stop(h.ctx, "waiting"); err != nil {
 		t.Fatal(err)
@@ -346,13 +348,7 @@ func TestManyJobs(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)
 	h.put("train", text(60, 1))
-	var mu sync.Mutex
-	ended := map[string]int{}
-	h.opts.Finished = func(status string, _ time.Duration) {
-		mu.Lock()
-		defer mu.Unlock()
-		ended[status]++
-	}
+	h.opts.Metrics = telemetry.New()
 	h.run(h.newService())
 	h.run(h.newService())
 	const n = 12
@@ -361,13 +357,26 @@ func TestManyJobs(t *testing.T) {
 	}
 	for i := range n {
 		job := h.waitDone(fmt.Sprintf("job-%d", i))
-		if job.TrainingJobStatus != training.Completed || len(job.SecondaryStatusTransitions) != 5 {
+		once := map[string]bool{}
+		for _, tr := range job.SecondaryStatusTransitions {
+			if once[tr.Status] {
+				t.Errorf("job %d was %s twice", i, tr.Status)
+			}
+			once[tr.Status] = true
+		}
+		if job.TrainingJobStatus != training.Completed {
 			t.Errorf("job %d: %+v", i, job)
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if ended[training.Completed] != n {
-		t.Errorf("ended: %v", ended)
+	response := httptest.NewRecorder()
+	h.opts.Metrics.Handler().ServeHTTP(response, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{
+		fmt.Sprintf("heliograph_training_jobs_total{status=\"Completed\"} %d\n", n),
+		fmt.Sprintf("heliograph_training_job_seconds_count{status=\"Completed\"} %d\n", n),
+		"heliograph_training_jobs_running ",
+	} {
+		if !strings.Contains(response.Body.String(), want) {
+			t.Errorf("the metrics lack %q:\n%s", want, response.Body)
+		}
 	}
 }

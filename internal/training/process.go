@@ -58,6 +58,7 @@ func (s *Service) train(ctx context.Context, job string, task trainer.Task, host
 	watch.Go(func() {
 		if exceeds(watched, cmd.Process.Pid, s.MaxMemoryBytes+programMemory) {
 			hungry.Store(true)
+			s.meters.hungry.Inc()
 			_ = cmd.Process.Kill()
 		}
 	})

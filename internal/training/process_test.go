@@ -43,7 +43,9 @@ func children(t *testing.T) []int {
 func (h *house) training(s training.Spec) int {
 	h.t.Helper()
 	h.create(s)
-	h.wait(s.TrainingJobName, "training", inTraining)
+	h.wait(s.TrainingJobName, "learning", func(j training.Job) bool {
+		return inTraining(j) && strings.Contains(h.logOf(j), "Number of words")
+	})
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if pids := children(h.t); len(pids) == 1 {
 			return pids[0]

@@ -23,8 +23,7 @@ func (s *Service) execute(ctx context.Context, c *claim) (*outcome, error) {
 	if err := s.begin(ctx, c, restarted); err != nil {
 		return nil, err
 	}
-	most := time.Duration(*c.job.StoppingCondition.MaxRuntimeInSeconds) * time.Second
-	ctx, cancel := context.WithTimeoutCause(ctx, most, errMaxRuntime)
+	ctx, cancel := s.bound(ctx, c)
 	defer cancel()
 	log, err := s.openLog(ctx, c.job.LogStream)
 	if err != nil {
@@ -39,6 +38,9 @@ func (s *Service) execute(ctx context.Context, c *claim) (*outcome, error) {
 	case errors.Is(cause, errMaxRuntime):
 		err = errMaxRuntime
 		log.warn("The runtime exceeded MaxRuntimeInSeconds (%d). No model was stored.", *c.job.StoppingCondition.MaxRuntimeInSeconds)
+	case errors.Is(cause, errMaxWait):
+		err = errMaxWait
+		log.warn("The time since the job was created exceeded MaxWaitTimeInSeconds (%d). No model was stored.", *c.job.StoppingCondition.MaxWaitTimeInSeconds)
 	case errors.Is(cause, errStopped), errors.Is(err, errStopped):
 		log.info("The job was stopped. No model was stored.")
 	case cause == nil:
@@ -49,6 +51,18 @@ func (s *Service) execute(ctx context.Context, c *claim) (*outcome, error) {
 		s.Log.ErrorContext(ctx, "the end of a training job's log can't be stored", "job", c.name, "error", cerr)
 	}
 	return result, err
+}
+
+// bound ends ctx when the job's time is over.
+func (s *Service) bound(ctx context.Context, c *claim) (context.Context, context.CancelFunc) {
+	limits := c.job.StoppingCondition
+	most, cause := time.Duration(*limits.MaxRuntimeInSeconds)*time.Second, errMaxRuntime
+	if c.job.EnableManagedSpotTraining && limits.MaxWaitTimeInSeconds != nil {
+		if left := time.Duration(*limits.MaxWaitTimeInSeconds)*time.Second - s.Now().Sub(c.job.CreationTime); left < most {
+			most, cause = left, errMaxWait
+		}
+	}
+	return context.WithTimeoutCause(ctx, most, cause)
 }
 
 // begin records that the job runs, and where its log is.

@@ -24,6 +24,7 @@ import (
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/telemetry"
 )
 
 // LogGroup is the log group of all training jobs; a job's stream in it is
@@ -56,7 +57,8 @@ type Options struct {
 	Region    string
 	AccountID string
 
-	Parallel       int              // jobs that run at once; 0 means 2
+	Parallel       int              // jobs that run at once, at most; 0 means as many as there are cores, and 2 at least
+	MemoryBytes    int64            // for all jobs that run at once; 0 means three quarters of the machine's memory
 	Threads        int              // threads of a job that does not say; 0 means GOMAXPROCS
 	MaxMemoryBytes int64            // for one job's process, 64 MiB aside; 0 means half of the machine's memory
 	LeaseTTL       time.Duration    // after which a killed server's job is taken over; 0 means 10 s
@@ -65,6 +67,7 @@ type Options struct {
 	// Process is the command of a training process: a program that calls trainer.Main. Nil means
 	// this program, called with trainer.Verb.
 	Process []string
+	Metrics *telemetry.Metrics // nil means some that nobody reads
 	// Finished is told of each job that reached an end; it may be nil.
 	Finished func(status string, took time.Duration)
 	// Measured is told that a tuning job's objective was recorded after an epoch; it may be nil.
@@ -75,9 +78,10 @@ type Options struct {
 // concurrent use. Jobs run only while Run does.
 type Service struct {
 	Options
-	jobs *store.Collection[Job]
-	id   string        // of this process, in lease owners
-	wake chan struct{} // there may be work
+	jobs   *store.Collection[Job]
+	meters meters
+	id     string        // of this process, in lease owners
+	wake   chan struct{} // there may be work
 
 	mu      sync.Mutex
 	running map[string]context.CancelCauseFunc // by lower-case name
@@ -91,7 +95,10 @@ func New(o Options) (*Service, error) {
 		return nil, errors.New("training: DB, Blobs, Authorizer, AsRole, Region and AccountID are required")
 	}
 	if o.Parallel <= 0 {
-		o.Parallel = 2
+		o.Parallel = max(2, runtime.GOMAXPROCS(0))
+	}
+	if o.MemoryBytes <= 0 {
+		o.MemoryBytes = machineMemory() / 4 * 3
 	}
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
@@ -114,6 +121,9 @@ func New(o Options) (*Service, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.Metrics == nil {
+		o.Metrics = telemetry.New()
+	}
 	if o.Finished == nil {
 		o.Finished = func(string, time.Duration) {}
 	}
@@ -123,6 +133,7 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		Options: o,
 		jobs:    store.NewCollection[Job](o.DB, "training job"),
+		meters:  newMeters(o.Metrics),
 		id:      rand.Text(),
 		wake:    make(chan struct{}, 1),
 		running: map[string]context.CancelCauseFunc{},
@@ -208,14 +219,15 @@ func (s *Service) stop(ctx context.Context, name string) error {
 	if err != nil {
 		return notFound(err)
 	}
-	if r.Doc.Done() {
-		s.Finished(Stopped, 0)
-		return nil
-	}
 	s.mu.Lock()
 	cancel := s.running[strings.ToLower(name)]
 	s.stops = s.stops || cancel == nil
 	s.mu.Unlock()
+	if r.Doc.Done() {
+		s.ended(&r.Doc)
+		s.signal()
+		return nil
+	}
 	if cancel != nil {
 		cancel(errStopped)
 	} else {

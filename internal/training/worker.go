@@ -26,51 +26,24 @@ const (
 // Run runs jobs until ctx ends. It then gives the unfinished ones back, to start
 // over with the next Run, and returns nil. Call it once.
 func (s *Service) Run(ctx context.Context) error {
-	slots := make(chan struct{}, s.Parallel)
-	freed := make(chan struct{}, s.Parallel)
-	var jobs sync.WaitGroup
-	defer jobs.Wait()
+	q := newQueue(s)
+	defer q.jobs.Wait()
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
 	for {
-		for ctx.Err() == nil && s.startOne(ctx, slots, freed, &jobs) {
+		for ctx.Err() == nil && q.startOne(ctx) {
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.wake:
-		case <-freed:
+			q.blocked = q.blocked && !s.takeStops()
+		case n := <-q.freed:
+			q.free(n)
 		case <-poll.C:
+			q.waited++
 		}
 	}
-}
-
-// startOne claims a job that is due, if there is room, and reports whether
-// there may be another.
-func (s *Service) startOne(ctx context.Context, slots, freed chan struct{}, jobs *sync.WaitGroup) bool {
-	select {
-	case slots <- struct{}{}:
-	default:
-		// No room to train, but a job that waits for its stop needs none. Those
-		// are due before all others.
-		return s.takeStops() && s.stopOne(ctx)
-	}
-	c, ok := s.claim(ctx)
-	if !ok {
-		<-slots
-		return false
-	}
-	jobs.Go(func() {
-		defer func() {
-			<-slots
-			select {
-			case freed <- struct{}{}:
-			default:
-			}
-		}()
-		s.work(ctx, c)
-	})
-	return true
 }
 
 func (s *Service) takeStops() bool {
@@ -79,20 +52,6 @@ func (s *Service) takeStops() bool {
 	stops := s.stops
 	s.stops = false
 	return stops
-}
-
-// stopOne ends a job that was asked to stop while its worker is gone.
-func (s *Service) stopOne(ctx context.Context) bool {
-	c, ok := s.claim(ctx)
-	if !ok {
-		return false
-	}
-	if c.job.TrainingJobStatus == Stopping {
-		s.finish(ctx, c, errStopped, nil)
-		return true
-	}
-	s.release(ctx, c)
-	return false
 }
 
 // claim is a job leased to this process.
@@ -146,7 +105,7 @@ func (s *Service) work(ctx context.Context, c *claim) {
 		// Another worker has it, or it was stopped before it began.
 		s.Log.WarnContext(ctx, "training job given up: its lease was lost", "job", c.name)
 		return
-	case errors.Is(cause, errStopped), errors.Is(cause, errMaxRuntime):
+	case stopCause(cause) != nil:
 		err = cause
 	case ctx.Err() != nil:
 		s.release(context.WithoutCancel(ctx), c)
@@ -255,7 +214,7 @@ func (s *Service) finish(ctx context.Context, c *claim, cause error, result *out
 	if errors.Is(cause, errLeaseLost) {
 		return
 	}
-	if cause != nil && !errors.Is(cause, errStopped) && !errors.Is(cause, errMaxRuntime) {
+	if cause != nil && stopCause(cause) == nil {
 		s.Log.WarnContext(ctx, "training job failed", "job", c.name, "error", fullChain(cause))
 	}
 	end := func(job *Job) error {
@@ -263,10 +222,8 @@ func (s *Service) finish(ctx context.Context, c *claim, cause error, result *out
 		switch {
 		case cause == nil && job.TrainingJobStatus != Stopping:
 			job.end(Completed, Completed, "Training job completed", now)
-		case cause == nil, errors.Is(cause, errStopped):
-			job.end(Stopped, Stopped, "Training job stopped", now)
-		case errors.Is(cause, errMaxRuntime):
-			job.end(Stopped, MaxRuntimeExceeded, "Training job runtime exceeded MaxRuntimeInSeconds", now)
+		case cause == nil, stopCause(cause) != nil:
+			job.stop(cause, now)
 		default:
 			job.FailureReason = failureReason(cause)
 			job.end(Failed, Failed, job.FailureReason, now)
@@ -281,7 +238,7 @@ func (s *Service) finish(ctx context.Context, c *claim, cause error, result *out
 	for pause := 50 * time.Millisecond; ; pause *= 2 {
 		err := s.update(ctx, c, end)
 		if err == nil {
-			s.Finished(c.job.TrainingJobStatus, c.job.TrainingEndTime.Sub(c.job.TrainingStartTime))
+			s.ended(&c.job)
 			return
 		}
 		if errors.Is(err, errLeaseLost) || errs.Is(err, errs.NotFound) {
