@@ -25,7 +25,7 @@ demo: build ## Build, start the server, train the starter models and keep runnin
 
 test: setup lint unit e2e ## Run every check; installs what it needs.
 
-setup: web-setup
+setup: web-setup test/js/node_modules/.package-lock.json
 	@test/setup.sh
 	@go mod download
 
@@ -33,6 +33,10 @@ web-setup: web/node_modules/.package-lock.json
 
 web/node_modules/.package-lock.json: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test/js/node_modules/.package-lock.json: test/js/package-lock.json # the AWS SDK for JavaScript
+	cd test/js && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's lint.
@@ -66,4 +70,4 @@ fuzz: ## Run every fuzz target for FUZZTIME.
 	done
 
 clean: ## Remove what was built, but no data.
-	rm -rf bin test/out web/node_modules
+	rm -rf bin test/out web/node_modules test/js/node_modules
