@@ -144,7 +144,9 @@ func TestStopAndDelete(t *testing.T) {
 	s := spec("stopped", "Random", 100)
 	s.TrainingJobDefinition.StaticHyperParameters["epochs"] = "100000"
 	h.create(s)
-	running := h.wait("stopped", "training", func(j tuning.Job) bool { return len(j.Trials) == 2 && !j.Trials[0].Started.IsZero() && !j.Trials[1].Started.IsZero() })
+	running := h.wait("stopped", "training", func(j tuning.Job) bool {
+		return len(j.Trials) == 2 && !j.Trials[0].Started.IsZero() && !j.Trials[1].Started.IsZero()
+	})
 	time.Sleep(350 * time.Millisecond)
 	if later, err := h.Describe(h.ctx, "stopped"); err != nil || !later.LastModifiedTime.Equal(running.LastModifiedTime) {
 		t.Errorf("the record was written at %v, and at %v although nothing happened (%v)", running.LastModifiedTime, later.LastModifiedTime, err)
