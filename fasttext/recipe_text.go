@@ -1,0 +1,79 @@
+package fasttext
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"github.com/heliograph/heliograph/fasttext/internal/linear"
+)
+
+// A corpus is labelled text for the recipe: the words of each example, by their numbers in the
+// dictionary, and its labels.
+type corpus struct {
+	dict     *dictionary
+	words    []int32
+	starts   []int // of each example in words, and the end
+	labels   linear.Labels
+	subwords map[[2]int][][]int32
+}
+
+func (c *corpus) len() int { return len(c.starts) - 1 }
+
+func (c *corpus) wordsOf(i int) []int32 { return c.words[c.starts[i]:c.starts[i+1]] }
+
+// readCorpus reads a text. Lines without labels are left out.
+func readCorpus(ctx context.Context, r io.Reader, label string, threads int, onRead func(int64)) (*corpus, error) {
+	txt, err := readText(ctx, r, min(threads, maxWorkers()), onRead)
+	if err != nil {
+		return nil, err
+	}
+	a := SupervisedDefaults()
+	a.Label = label
+	d := newDictionary(a)
+	d.tokens = txt.tokens
+	all, ids := mergeLexicons(txt.lexicons)
+	meanings := all.dictionary(d)
+	d.index()
+	switch {
+	case d.words == 0:
+		return nil, ErrEmpty
+	case d.labels() == 0:
+		return nil, ErrNoLabels
+	}
+	c := &corpus{dict: d, starts: []int{0}, labels: linear.Labels{Starts: []int{0}, Count: d.labels()}}
+	c.words = make([]int32, 0, txt.tokens)
+	for i := range txt.blocks {
+		c.addBlock(&txt.blocks[i], ids[txt.blocks[i].reader], meanings)
+		txt.blocks[i] = textBlock{}
+	}
+	if c.len() == 0 {
+		return nil, ErrNoLabels
+	}
+	return c, ctx.Err()
+}
+
+func (c *corpus) addBlock(b *textBlock, ids, meanings []int32) {
+	tokens := b.tokens
+	for _, n := range b.lines {
+		line := tokens[:n]
+		tokens = tokens[n:]
+		from, fromLabel := len(c.words), len(c.labels.Labels)
+		for _, t := range line {
+			switch w := meanings[ids[t]]; {
+			case w >= 0:
+				c.words = append(c.words, w)
+			case w <= firstLabel:
+				if l := firstLabel - w; !slices.Contains(c.labels.Labels[fromLabel:], l) {
+					c.labels.Labels = append(c.labels.Labels, l)
+				}
+			}
+		}
+		if len(c.words) == from || len(c.labels.Labels) == fromLabel {
+			c.words, c.labels.Labels = c.words[:from], c.labels.Labels[:fromLabel]
+			continue
+		}
+		c.starts = append(c.starts, len(c.words))
+		c.labels.Starts = append(c.labels.Starts, len(c.labels.Labels))
+	}
+}
