@@ -24,7 +24,9 @@ func (c *corpus) wordsOf(i int) []int32 { return c.words[c.starts[i]:c.starts[i+
 
 // readCorpus reads a text. Lines without labels are left out.
 func readCorpus(ctx context.Context, r io.Reader, label string, threads int, onRead func(int64)) (*corpus, error) {
-	txt, err := readText(ctx, r, min(threads, maxWorkers()), onRead)
+	depot := newDepot("", 0)
+	defer depot.close()
+	txt, err := readText(ctx, r, min(threads, maxWorkers()), depot, onRead)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +34,7 @@ func readCorpus(ctx context.Context, r io.Reader, label string, threads int, onR
 	a.Label = label
 	d := newDictionary(a)
 	d.tokens = txt.tokens
-	all, ids := mergeLexicons(txt.lexicons)
+	all, ids := txt.mergeLexicons()
 	meanings := all.dictionary(d)
 	d.index()
 	switch {
@@ -43,9 +45,13 @@ func readCorpus(ctx context.Context, r io.Reader, label string, threads int, onR
 	}
 	c := &corpus{dict: d, starts: []int{0}, labels: linear.Labels{Starts: []int{0}, Count: d.labels()}}
 	c.words = make([]int32, 0, txt.tokens)
+	var b textBlock
 	for i := range txt.blocks {
-		c.addBlock(&txt.blocks[i], ids[txt.blocks[i].reader], meanings)
-		txt.blocks[i] = textBlock{}
+		if err := txt.load(i, &b); err != nil {
+			return nil, err
+		}
+		c.addBlock(&b, ids[b.reader], meanings)
+		txt.drop(i)
 	}
 	if c.len() == 0 {
 		return nil, ErrNoLabels
