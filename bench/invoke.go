@@ -83,6 +83,9 @@ func invoke(ctx context.Context, b *bench) error {
 		}
 		t.row(append(cells, figure(median(rate)), figure(median(slower)))...)
 	}
+	if err := invokeBatch(ctx, b, ours); err != nil {
+		return err
+	}
 	if err := ours.stop(); err != nil {
 		return fmt.Errorf("stopping the server: %w", err)
 	}
@@ -138,37 +141,53 @@ func deployGenerated(ctx context.Context, b *bench, address string) error {
 	}).Wait(ctx, &sagemaker.DescribeEndpointInput{EndpointName: name}, time.Minute)
 }
 
-// signedRequests returns requests as they go over the wire. Their signatures hold
-// for a quarter of an hour.
+// signedRequests returns requests for one text each, as they go over the wire. Their
+// signatures hold for a quarter of an hour.
 func signedRequests(ctx context.Context, host string) ([][]byte, error) {
+	texts := generatedTexts(invokeTexts)
+	requests := make([][]byte, len(texts))
+	for i := range texts {
+		var err error
+		if requests[i], err = signedRequest(ctx, host, texts[i:i+1]); err != nil {
+			return nil, err
+		}
+	}
+	return requests, nil
+}
+
+// generatedTexts returns n texts, the same in each run.
+func generatedTexts(n int) []string {
 	r := rand.New(rand.NewPCG(7, 7))
 	zipf := rand.NewZipf(r, 1.1, 8, 120000-1)
-	key := aws.Credentials{AccessKeyID: benchKeyID, SecretAccessKey: benchSecret}
-	requests := make([][]byte, invokeTexts)
-	for i := range requests {
+	texts := make([]string, n)
+	for i := range texts {
 		words := make([]string, invokeWords)
 		for j := range words {
 			words[j] = spell(zipf.Uint64())
 		}
-		body, err := json.Marshal(map[string]any{"instances": []string{strings.Join(words, " ")}})
-		if err != nil {
-			return nil, err
-		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+"/endpoints/bench/invocations", bytes.NewReader(body))
-		if err != nil {
-			return nil, err
-		}
-		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("Accept", "*/*")
-		sum := sha256.Sum256(body)
-		if err := v4.NewSigner().SignHTTP(ctx, key, request, hex.EncodeToString(sum[:]), "sagemaker", "us-east-1", time.Now()); err != nil {
-			return nil, err
-		}
-		var wire bytes.Buffer
-		if err := request.Write(&wire); err != nil {
-			return nil, err
-		}
-		requests[i] = wire.Bytes()
+		texts[i] = strings.Join(words, " ")
 	}
-	return requests, nil
+	return texts
+}
+
+// signedRequest returns a request with the texts in its body.
+func signedRequest(ctx context.Context, host string, texts []string) ([]byte, error) {
+	body, err := json.Marshal(map[string]any{"instances": texts})
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+"/endpoints/bench/invocations", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "*/*")
+	sum := sha256.Sum256(body)
+	key := aws.Credentials{AccessKeyID: benchKeyID, SecretAccessKey: benchSecret}
+	if err := v4.NewSigner().SignHTTP(ctx, key, request, hex.EncodeToString(sum[:]), "sagemaker", "us-east-1", time.Now()); err != nil {
+		return nil, err
+	}
+	var wire bytes.Buffer
+	err = request.Write(&wire)
+	return wire.Bytes(), err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -181,6 +182,37 @@ func TestWordVectors(t *testing.T) {
 		if want := m.WordVector(nil, g.Word); fmt.Sprint(g.Vector) != fmt.Sprint(want) {
 			t.Errorf("vector of %s: got %v, want %v", g.Word, g.Vector, want)
 		}
+	}
+}
+
+// TestManyInstances gets the answers to a large body in the order of its texts,
+// and the same as one by one.
+func TestManyInstances(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.deploy("e", h.put("m.bin", trained(t, "x", "y")))
+	const n = 1003
+	var texts, sources, want, wantLines []string
+	for i := range n {
+		text := strings.Repeat([]string{"x ", "y ", "filler "}[i%3], i%7+1)
+		texts, sources = append(texts, strconv.Quote(text)), append(sources, `{"source": `+strconv.Quote(text)+`, "k": 2}`)
+		one, err := h.invoke("e", asJSON, `{"instances": [`+texts[i]+`]}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := h.invoke("e", asLines, sources[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantLines = append(want, strings.Trim(one, "[]")), append(wantLines, line)
+	}
+	all, err := h.invoke("e", asJSON, `{"instances": [`+strings.Join(texts, ", ")+`]}`)
+	if err != nil || strings.Trim(all, "[]") != strings.Join(want, ", ") {
+		t.Errorf("the answers to %d texts differ from those one by one (%v)", n, err)
+	}
+	all, err = h.invoke("e", asLines, strings.Join(sources, "\n"))
+	if err != nil || all != strings.Join(wantLines, "") {
+		t.Errorf("the answers to %d lines differ from those one by one (%v)", n, err)
 	}
 }
 

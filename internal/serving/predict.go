@@ -2,7 +2,9 @@ package serving
 
 import (
 	"context"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/fasttext"
@@ -39,18 +41,66 @@ func (r *request) read(contentType, body string) error {
 	}
 }
 
-// answer runs the model on every text of req and writes at most limit bytes.
+// answer runs the model on every text of req and writes at most limit bytes. Many
+// texts are shared among the processors.
 func (v *variant) answer(ctx context.Context, req *request, limit int, deadline time.Time) ([]byte, error) {
-	w := answer{lines: req.lines, limit: limit}
-	w.begin(v, req)
-	for i, text := range req.texts {
+	n := len(req.texts)
+	parts := make([]answer, max(1, min(runtime.GOMAXPROCS(0), n/textsPerPart)))
+	if len(parts) == 1 {
+		w := &parts[0]
+		w.begin(v, req, n, limit)
+		if err := v.answerPart(ctx, req, w, 0, n, deadline); err != nil {
+			return nil, err
+		}
+		return w.end(), nil
+	}
+	faults := make([]error, len(parts))
+	panics := make([]any, len(parts))
+	var all sync.WaitGroup
+	for i := range parts {
+		from, to := n*i/len(parts), n*(i+1)/len(parts)
+		all.Go(func() {
+			defer func() { panics[i] = recover() }()
+			own := &request{texts: req.texts, k: req.k, ks: req.ks, lines: req.lines} // and scratch
+			w := &parts[i]
+			w.begin(v, own, to-from, limit)
+			if i > 0 {
+				w.goOn()
+			}
+			faults[i] = v.answerPart(ctx, own, w, from, to, deadline)
+		})
+	}
+	all.Wait()
+	whole := &parts[0]
+	for i := range parts {
+		switch {
+		case panics[i] != nil:
+			panic(panics[i]) // for the one who asked
+		case faults[i] != nil:
+			return nil, faults[i]
+		case i > 0:
+			whole.buf = append(whole.buf, parts[i].buf...)
+		}
+		if len(whole.buf) > limit {
+			return nil, tooLong(limit)
+		}
+	}
+	return whole.end(), nil
+}
+
+// textsPerPart is how many texts are worth a processor of their own.
+const textsPerPart = 100
+
+func (v *variant) answerPart(ctx context.Context, req *request, w *answer, from, to int, deadline time.Time) error {
+	for i := from; i < to; i++ {
 		if i%checkEvery == checkEvery-1 {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return err
 			} else if time.Now().After(deadline) {
-				return nil, refuse(0, timedOut)
+				return refuse(0, timedOut)
 			}
 		}
+		text := req.texts[i]
 		if v.model.Supervised() {
 			req.predictions = v.model.Predict(req.predictions[:0], text, min(req.kOf(i), v.labels), 0)
 			w.labels(req.predictions)
@@ -59,10 +109,14 @@ func (v *variant) answer(ctx context.Context, req *request, limit int, deadline 
 			w.vector(text, req.vector)
 		}
 		if len(w.buf) > w.limit {
-			return nil, refuse(413, "The answer is larger than %d bytes: send fewer instances in one request, or ask for fewer labels (k).", w.limit)
+			return tooLong(w.limit)
 		}
 	}
-	return w.end(), nil
+	return nil
+}
+
+func tooLong(limit int) error {
+	return refuse(413, "The answer is larger than %d bytes: send fewer instances in one request, or ask for fewer labels (k).", limit)
 }
 
 const timedOut = "Your invocation timed out while waiting for a response from container primary"
@@ -85,16 +139,21 @@ type answer struct {
 	n     int // instances written
 }
 
-func (w *answer) begin(v *variant, req *request) {
+// begin makes room for the answer to n texts.
+func (w *answer) begin(v *variant, req *request, n, limit int) {
+	w.lines, w.limit = req.lines, limit
 	each := 64 * min(req.k, v.labels, 8)
 	if !v.model.Supervised() {
 		each = 24 * v.model.Args().Dim
 	}
-	w.buf = make([]byte, 0, min(64+(32+each)*len(req.texts), 1<<20))
+	w.buf = make([]byte, 0, min(64+(32+each)*n, 1<<20))
 	if !w.lines {
 		w.buf = append(w.buf, '[')
 	}
 }
+
+// goOn makes w the middle of an answer instead of its beginning.
+func (w *answer) goOn() { w.buf, w.n = w.buf[:0], 1 }
 
 func (w *answer) open() {
 	if w.n > 0 && !w.lines {
