@@ -83,7 +83,7 @@ Start with "heliograph demo", or "heliograph train --help" for files on disk.`,
 			root.AddCommand(c)
 		}
 	}
-	add("server", newServeCommand(), newDemoCommand(), newRouteCommand())
+	add("server", newServeCommand(), newDemoCommand(), newRouteCommand(), newBackupCommand(), newRestoreCommand())
 	add("files", newDatasetCommand(), newTrainCommand(), newPredictCommand(), newEvaluateCommand(), newCalibrateCommand(), newQuantizeCommand(), newFastTextCommand())
 	return root
 }

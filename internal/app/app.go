@@ -77,6 +77,9 @@ func (a *App) openData(ctx context.Context) error {
 	if err := os.MkdirAll(a.cfg.Data, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
+	if err := refuseUnfinishedRestore(a.cfg.Data); err != nil {
+		return err
+	}
 	blobs, err := blob.Open(a.cfg.blobDir()) // holds the lock that keeps a second server out
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", a.cfg.Data, err)
