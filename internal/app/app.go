@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +28,7 @@ import (
 	"github.com/heliograph/heliograph/internal/route"
 	"github.com/heliograph/heliograph/internal/serving"
 	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/telemetry"
 	"github.com/heliograph/heliograph/internal/training"
 	"github.com/heliograph/heliograph/internal/training/tuning"
@@ -50,6 +52,7 @@ type App struct {
 	tuning    *tuning.Service
 	transform *transform.Service
 	serving   *serving.Service
+	tags      *tags.Service
 	functions functions
 	routes    *route.Service
 
@@ -151,12 +154,25 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.openTags(); err != nil {
+		return err
+	}
 	ask := invoker{a.serving, a.iam}
 	triage := triager{triage.New(function.NewClassifier(ask), triage.DefaultConfig())}
 	a.functions = functions{function.NewRegistry(ask, triage)}
 	a.routes, err = route.New(ctx, route.Options{
 		DB: a.db, Authorizer: a.iam, Functions: a.functions, Region: a.cfg.Region, Account: a.cfg.AccountID,
 	})
+	return err
+}
+
+// openTags gathers what has tags.
+func (a *App) openTags() (err error) {
+	resources := map[string]tags.Resource{}
+	for _, tagged := range []interface{ Tagged() map[string]tags.Resource }{a.training, a.tuning, a.transform, a.serving} {
+		maps.Copy(resources, tagged.Tagged())
+	}
+	a.tags, err = tags.New(tags.Options{Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Resources: resources})
 	return err
 }
 

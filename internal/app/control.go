@@ -79,7 +79,7 @@ func (a *App) awsHandler() http.Handler {
 		Options:  wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall},
 		Verifier: a.iam,
 		JSON: map[string]http.Handler{
-			"sagemaker/SageMaker": sagemaker.New(sagemaker.Services{Training: a.training, Tuning: a.tuning, Transform: a.transform, Serving: a.serving}, opt),
+			"sagemaker/SageMaker": sagemaker.New(sagemaker.Services{Training: a.training, Tuning: a.tuning, Transform: a.transform, Serving: a.serving, Tags: a.tags}, opt),
 			"logs/Logs_20140328":  logs.New(logs.Options{Store: a.db, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Wire: opt}),
 		},
 		Query: map[string]http.Handler{

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/tags"
 )
 
 // constraints collects the members of a request that break a rule of the
@@ -102,10 +103,7 @@ func oneOf(c *constraints, value, member string, values ...string) {
 }
 
 // Tag is a name and a value that the user attached to a resource.
-type Tag struct {
-	Key   string
-	Value string
-}
+type Tag = tags.Tag
 
 func (c *constraints) tags(tags []Tag) {
 	if len(tags) > 50 {

@@ -27,6 +27,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/telemetry"
 )
 
@@ -192,6 +193,15 @@ func (s *Service) WaitReady(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Tagged is what has tags, by the kind in its ARN.
+func (s *Service) Tagged() map[string]tags.Resource {
+	return map[string]tags.Resource{
+		"model":           tags.Of(s.models, func(m *Model) *[]tags.Tag { return &m.Tags }),
+		"endpoint-config": tags.Of(s.configs, func(c *EndpointConfig) *[]tags.Tag { return &c.Tags }),
+		"endpoint":        tags.Of(s.endpoints, func(e *endpointDoc) *[]tags.Tag { return &e.Tags }),
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"github.com/heliograph/heliograph/internal/tags"
 )
 
 // Spec is what a training job was asked to do: the members of
@@ -114,10 +116,7 @@ type StoppingCondition struct {
 }
 
 // Tag is a key and a value that the user gave a resource.
-type Tag struct {
-	Key   string
-	Value string
-}
+type Tag = tags.Tag
 
 // The states of a job, TrainingJobStatus in the API.
 const (

@@ -24,6 +24,7 @@ import (
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/telemetry"
 )
 
@@ -269,6 +270,11 @@ func (s *Service) checkMemory(p settings) error {
 			"Choose fewer buckets or dimensions.", p.int("buckets"), p.int("vector_dim"), byteSize(need), byteSize(s.MaxMemoryBytes))
 	}
 	return nil
+}
+
+// Tagged is what has tags, by the kind in its ARN.
+func (s *Service) Tagged() map[string]tags.Resource {
+	return map[string]tags.Resource{"training-job": tags.Of(s.jobs, func(j *Job) *[]tags.Tag { return &j.Tags })}
 }
 
 func (s *Service) arn(name string) string {

@@ -3,6 +3,8 @@ package transform
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/heliograph/heliograph/internal/tags"
 )
 
 // Spec is what a transform job was asked to do: the members of
@@ -72,10 +74,7 @@ type DataProcessing struct {
 }
 
 // Tag is a key and a value that the user gave a resource.
-type Tag struct {
-	Key   string
-	Value string
-}
+type Tag = tags.Tag
 
 // The states of a job, TransformJobStatus in the API.
 const (

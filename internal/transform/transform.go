@@ -24,6 +24,7 @@ import (
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/tags"
 )
 
 // LogGroup is the log group of all transform jobs. A job's streams in it are
@@ -267,6 +268,11 @@ func (s *Service) Stop(ctx context.Context, name string) error {
 		signal(s.wake)
 	}
 	return nil
+}
+
+// Tagged is what has tags, by the kind in its ARN.
+func (s *Service) Tagged() map[string]tags.Resource {
+	return map[string]tags.Resource{"transform-job": tags.Of(s.jobs, func(j *Job) *[]tags.Tag { return &j.Tags })}
 }
 
 func (s *Service) arn(name string) string {

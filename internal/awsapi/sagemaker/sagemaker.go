@@ -11,6 +11,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/awsapi/wire"
 	"github.com/heliograph/heliograph/internal/serving"
+	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/training"
 	"github.com/heliograph/heliograph/internal/training/tuning"
 	"github.com/heliograph/heliograph/internal/transform"
@@ -22,6 +23,7 @@ type Services struct {
 	Tuning    *tuning.Service
 	Transform *transform.Service
 	Serving   *serving.Service
+	Tags      *tags.Service
 }
 
 // New returns the handler of every operation that is offered.
@@ -31,6 +33,7 @@ func New(s Services, opt wire.Options) http.Handler {
 	maps.Copy(ops, tuningOps(s.Tuning))
 	maps.Copy(ops, transformOps(s.Transform))
 	maps.Copy(ops, servingOps(s.Serving))
+	maps.Copy(ops, tagOps(s.Tags))
 	return wire.NewJSON("SageMaker", "1.1", ops, opt)
 }
 

@@ -23,6 +23,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/training"
 )
 
@@ -208,6 +209,11 @@ func signal(c chan struct{}) {
 	case c <- struct{}{}:
 	default:
 	}
+}
+
+// Tagged is what has tags, by the kind in its ARN.
+func (s *Service) Tagged() map[string]tags.Resource {
+	return map[string]tags.Resource{"hyper-parameter-tuning-job": tags.Of(s.jobs, func(j *Job) *[]tags.Tag { return &j.Tags })}
 }
 
 func (s *Service) arn(name string) string {
