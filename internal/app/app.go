@@ -169,7 +169,9 @@ func (a *App) openServices(ctx context.Context) (err error) {
 // openTags gathers what has tags.
 func (a *App) openTags() (err error) {
 	resources := map[string]tags.Resource{}
-	for _, tagged := range []interface{ Tagged() map[string]tags.Resource }{a.training, a.tuning, a.transform, a.serving} {
+	for _, tagged := range []interface {
+		Tagged() map[string]tags.Resource
+	}{a.training, a.tuning, a.transform, a.serving} {
 		maps.Copy(resources, tagged.Tagged())
 	}
 	a.tags, err = tags.New(tags.Options{Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Resources: resources})

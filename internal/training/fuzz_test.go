@@ -1,10 +1,12 @@
 package training
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -35,11 +37,14 @@ func FuzzHyperParameters(f *testing.F) {
 	})
 }
 
+// specSeed is a job that is accepted.
+const specSeed = `{"TrainingJobName":"a","RoleArn":"arn:aws:iam::000000000000:role/R","AlgorithmSpecification":{"TrainingImage":"blazingtext","TrainingInputMode":"File"},` +
+	`"HyperParameters":{"mode":"supervised"},"OutputDataConfig":{"S3OutputPath":"s3://b/p"},"ResourceConfig":{"InstanceType":"ml.c5.large","InstanceCount":1},` +
+	`"InputDataConfig":[{"ChannelName":"train","DataSource":{"S3DataSource":{"S3DataType":"S3Prefix","S3Uri":"s3://b/t"}}}],"StoppingCondition":{"MaxRuntimeInSeconds":1}}`
+
 // Whatever is sent, validate answers; what it accepts has a place for its model.
 func FuzzSpec(f *testing.F) {
-	f.Add([]byte(`{"TrainingJobName":"a","RoleArn":"arn:aws:iam::000000000000:role/R","AlgorithmSpecification":{"TrainingImage":"blazingtext","TrainingInputMode":"File"},` +
-		`"HyperParameters":{"mode":"supervised"},"OutputDataConfig":{"S3OutputPath":"s3://b/p"},"ResourceConfig":{"InstanceType":"ml.c5.large","InstanceCount":1},` +
-		`"InputDataConfig":[{"ChannelName":"train","DataSource":{"S3DataSource":{"S3DataType":"S3Prefix","S3Uri":"s3://b/t"}}}],"StoppingCondition":{"MaxRuntimeInSeconds":1}}`))
+	f.Add([]byte(specSeed))
 	f.Add([]byte(`{"TrainingJobName":"a","Tags":[{}],"InputDataConfig":[{}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var s Spec
@@ -106,4 +111,55 @@ func TestRelative(t *testing.T) {
 			t.Errorf("relative(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
+}
+
+// A query that passes its check can be answered.
+func FuzzSearch(f *testing.F) {
+	f.Add(`{"Expression":{"Operator":"Or","Filters":[{"Name":"HyperParameters.epochs","Operator":"GreaterThan","Value":"9"}]},"SortBy":"Metrics.train:accuracy","Limit":1}`)
+	f.Add(`{"Expression":{"NestedFilters":[{"NestedPropertyName":"InputDataConfig","Filters":[{"Name":"InputDataConfig.ChannelName","Value":"train"}]}]},"Token":"eyJuIjoxLCJqIjoiYSJ9"}`)
+	f.Add(`{"Expression":{"SubExpressions":[{"Filters":[{"Name":"CreationTime","Operator":"LessThan","Value":"2026-01-01T00:00:00"}]}]}}`)
+	var spec Spec
+	if err := json.Unmarshal([]byte(specSeed), &spec); err != nil {
+		f.Fatal(err)
+	}
+	a, b := &searched{job: Job{Spec: spec, CreationTime: time.Now()}}, &searched{job: Job{TrainingJobStatus: Completed}}
+	f.Fuzz(func(t *testing.T, query string) {
+		var q SearchQuery
+		if json.Unmarshal([]byte(query), &q) != nil || q.check() != nil {
+			return
+		}
+		_, _ = q.position()
+		if q.Expression != nil {
+			q.Expression.holds(a)
+			q.Expression.holds(b)
+		}
+		if q.compare(a, b) == 0 {
+			t.Errorf("%s: two jobs of different names are equal", query)
+		}
+	})
+}
+
+// What the manifests of users hold is used or refused.
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(`[{"prefix":"s3://b/p/"},"a","b/c"]`))
+	f.Add([]byte(`[{"prefix":null},1]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if _, names, err := parseManifest(text); err == nil && len(names) == 0 {
+			t.Errorf("%q: no names and no error", text)
+		}
+	})
+}
+
+// A line of an augmented manifest makes one line of text, or none.
+func FuzzAugmented(f *testing.F) {
+	f.Add([]byte(`{"source":"my card was charged","label":1}`))
+	f.Add([]byte(`{"source":"a\nb __label__c","label":["x",2.0,"__label__y"]}`))
+	f.Add([]byte(`{"source":null,"label":[null]}`))
+	a := newAugmented([]string{"source", "label"}, "__label__", "")
+	f.Fuzz(func(t *testing.T, line []byte) {
+		out, err := a.convert(nil, line, nil)
+		if err == nil && (bytes.Count(out, []byte("\n")) != 1 || out[len(out)-1] != '\n') {
+			t.Errorf("%q makes %q", line, out)
+		}
+	})
 }

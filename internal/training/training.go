@@ -237,6 +237,21 @@ func (s *Service) stop(ctx context.Context, name string) error {
 	return nil
 }
 
+// Delete removes a job that has ended. Its model and its log stay, and its name
+// is free.
+func (s *Service) Delete(ctx context.Context, name string) error {
+	if err := s.Authorizer.Authorize(ctx, "sagemaker:DeleteTrainingJob", s.arn(name)); err != nil {
+		return err
+	}
+	_, err := s.jobs.Delete(ctx, name, func(r store.Record[Job]) error {
+		if !r.Doc.Done() {
+			return errs.Invalidf("The training job %s can't be deleted, as it is in status %s. Stop it, or wait for its end.", r.Name, r.Doc.TrainingJobStatus)
+		}
+		return nil
+	})
+	return notFound(err)
+}
+
 // checkData looks whether there is data and a place for the model, so that the
 // common slips are told at once and not in a failed job.
 func (s *Service) checkData(ctx context.Context, spec *Spec) error {

@@ -16,6 +16,8 @@ func trainingOps(t *training.Service) map[string]wire.Operation {
 		"DescribeTrainingJob": wire.Op(ops.describe),
 		"ListTrainingJobs":    wire.Op(ops.list),
 		"StopTrainingJob":     wire.Op(ops.stop),
+		"DeleteTrainingJob":   wire.Op(ops.delete),
+		"Search":              wire.Op(ops.search),
 	}
 }
 
@@ -32,6 +34,10 @@ func (a trainingAPI) create(ctx context.Context, in *training.Spec) (*createTrai
 
 func (a trainingAPI) stop(ctx context.Context, in *trainingJobName) (*struct{}, error) {
 	return nil, a.service.Stop(ctx, in.TrainingJobName)
+}
+
+func (a trainingAPI) delete(ctx context.Context, in *trainingJobName) (*struct{}, error) {
+	return nil, a.service.Delete(ctx, in.TrainingJobName)
 }
 
 // describeTrainingJobOutput is what was asked for and what became of it.
@@ -88,6 +94,11 @@ func (a trainingAPI) describe(ctx context.Context, in *trainingJobName) (*descri
 	if err != nil {
 		return nil, err
 	}
+	return describedJob(job), nil
+}
+
+// describedJob is a job as DescribeTrainingJob shows it.
+func describedJob(job training.Job) *describeTrainingJobOutput {
 	out := &describeTrainingJobOutput{
 		Spec:                  job.Spec,
 		TrainingJobArn:        job.TrainingJobArn,
@@ -120,12 +131,14 @@ func (a trainingAPI) describe(ctx context.Context, in *trainingJobName) (*descri
 	for _, m := range job.FinalMetricDataList {
 		out.FinalMetricDataList = append(out.FinalMetricDataList, metricData{m.MetricName, m.Value, wire.Time(m.Timestamp)})
 	}
-	return out, nil
+	return out
 }
 
 type listTrainingJobsInput struct {
 	listInput
-	StatusEquals string
+	StatusEquals          string
+	WarmPoolStatusEquals  string
+	TrainingPlanArnEquals string
 }
 
 type listTrainingJobsOutput struct {
@@ -152,7 +165,14 @@ func (a trainingAPI) list(ctx context.Context, in *listTrainingJobsInput) (*list
 	if query.Status = in.StatusEquals; query.Status != "" && !slices.Contains(statuses, query.Status) {
 		return nil, enumConstraint(query.Status, "statusEquals", statuses)
 	}
+	warm := []string{"Available", "Terminated", "Reused", "InUse"}
+	if in.WarmPoolStatusEquals != "" && !slices.Contains(warm, in.WarmPoolStatusEquals) {
+		return nil, enumConstraint(in.WarmPoolStatusEquals, "warmPoolStatusEquals", warm)
+	}
 	jobs, next, err := a.service.List(ctx, query)
+	if in.WarmPoolStatusEquals != "" || in.TrainingPlanArnEquals != "" {
+		jobs, next = nil, "" // no job here has a warm pool or a training plan
+	}
 	if err != nil {
 		return nil, err
 	}
