@@ -125,8 +125,10 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	tuned := a.metrics.Counter("heliograph_tuning_jobs_total", "Tuning jobs that reached an end.", "status")
 	a.tuning, err = tuning.New(tuning.Options{
 		DB: a.db, Jobs: a.training, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Log: a.log,
+		Ended: func(status string) { tuned.Inc(status) },
 	})
 	if err != nil {
 		return err

@@ -48,6 +48,7 @@ func (s *Service) step(ctx context.Context, name, owner string) (done bool, err 
 			return false, err
 		}
 		if ended {
+			s.Ended(job.HyperParameterTuningJobStatus)
 			s.Log.InfoContext(ctx, "tuning job ended", "job", name, "status", job.HyperParameterTuningJobStatus,
 				"trials", len(job.Trials), "reason", job.FailureReason)
 			return true, nil
@@ -155,6 +156,10 @@ func (t *Trial) observe(child *training.Job, metric string) {
 	}
 }
 
+// planTime is after how long plan leaves further choices to the next step, so
+// that those made already don't wait, nor does a stop.
+const planTime = 200 * time.Millisecond
+
 // plan chooses the next trials, as many as may run beside the others.
 func (s *Service) plan(job *Job) (planned []Trial) {
 	limits := job.HyperParameterTuningJobConfig.ResourceLimits
@@ -164,7 +169,7 @@ func (s *Service) plan(job *Job) (planned []Trial) {
 			running++
 		}
 	}
-	for running+len(planned) < limits.MaxParallelTrainingJobs {
+	for began := time.Now(); running+len(planned) < limits.MaxParallelTrainingJobs && time.Since(began) < planTime; {
 		t, ok := s.retry(job, planned)
 		if !ok {
 			t, ok = s.choose(job, planned)

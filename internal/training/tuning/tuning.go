@@ -38,6 +38,8 @@ type Options struct {
 	LeaseTTL time.Duration    // after which a killed server's tuning job is taken over; 0 means 10 s
 	Now      func() time.Time // nil means time.Now
 	Log      *slog.Logger     // nil means slog.Default()
+	// Ended is told of each tuning job that reached an end; it may be nil.
+	Ended func(status string)
 }
 
 // Service is the tuning jobs of one server. Its methods are safe for concurrent
@@ -67,6 +69,9 @@ func New(o Options) (*Service, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Ended == nil {
+		o.Ended = func(string) {}
 	}
 	return &Service{
 		Options: o,
