@@ -11,7 +11,7 @@ ONLY ?=
 QUICK ?=
 FUZZTIME ?= 20s
 
-.PHONY: help build demo test lint unit e2e bench accuracy fuzz setup web-setup clean
+.PHONY: help build demo test lint unit arm64 e2e bench accuracy fuzz setup web-setup clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ build: ## Build bin/heliograph.
 demo: build ## Build, start the server, train the starter models and keep running.
 	exec $(BIN) demo
 
-test: setup lint unit e2e ## Run every check; installs what it needs.
+test: setup lint unit arm64 e2e ## Run every check; installs what it needs.
 
 setup: web-setup test/js/node_modules/.package-lock.json
 	@test/setup.sh
@@ -52,6 +52,10 @@ lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's li
 unit: ## Unit tests with the race detector, and without it those that count allocations.
 	go test -race -timeout 10m ./...
 	go test -run 'Alloc' ./fasttext ./internal/serving
+
+arm64: setup ## The NEON kernels, emulated.
+	CGO_ENABLED=0 GOARCH=arm64 go vet ./fasttext/...
+	CGO_ENABLED=0 GOARCH=arm64 go test -exec qemu-aarch64-static ./fasttext/internal/kernel
 
 e2e: setup build ## The real binary, real clients, a real browser, the original fasttext.
 	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 12m ./test/...

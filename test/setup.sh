@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the checks need and this machine lacks: the original fasttext,
-# the AWS clients, Chromium, and a C compiler for the race detector. Debian or
+# the AWS clients, Chromium, an emulator of 64-bit ARM, and a C compiler for the race detector. Debian or
 # Ubuntu; elsewhere it names what is missing and stops.
 set -euo pipefail
 
@@ -10,6 +10,7 @@ needs=(
   /usr/bin/aws:awscli
   /usr/lib/python3/dist-packages/boto3/__init__.py:python3-boto3
   /usr/bin/chromium:chromium
+  /usr/bin/qemu-aarch64-static:qemu-user-static
   /usr/bin/gcc:gcc
   /usr/bin/git:git
 )

@@ -3,9 +3,9 @@
 // Rows lie in one slice, row r from data[r*stride]. A row number outside the slice
 // panics; nothing outside it is ever read or written.
 //
-// Each function has a plain Go form, and on amd64 two in assembly, for AVX2 with FMA and
-// for AVX-512; the best one that the processor and the system have is chosen when the
-// program starts. The environment variable HELIOGRAPH_KERNELS chooses another one: go, avx2 or avx512
+// Each function has a plain Go form, and others in assembly: on amd64 for AVX2 with FMA and
+// for AVX-512, on arm64 for NEON. The best one that the processor and the system have is chosen when the
+// program starts. The environment variable HELIOGRAPH_KERNELS chooses another one: go, avx2, avx512 or neon
 // (what the machine does not have is not taken), and the build tag purego leaves only
 // the plain ones. The forms differ in the order of additions, so in the last bits of results.
 package kernel
@@ -21,23 +21,24 @@ const (
 	plain level = iota
 	avx2
 	avx512
+	neon
 )
 
-var levelNames = [...]string{plain: "go", avx2: "avx2", avx512: "avx512"}
+var levelNames = [...]string{plain: "go", avx2: "avx2", avx512: "avx512", neon: "neon"}
 
 var best = choose(detect(), os.Getenv("HELIOGRAPH_KERNELS"))
 
 // choose returns the level of that name, if the machine has it, or the machine's.
 func choose(machine level, name string) level {
 	for l, n := range levelNames {
-		if n == name && level(l) <= machine {
+		if n == name && level(l).has(machine) {
 			return level(l)
 		}
 	}
 	return machine
 }
 
-// Name returns which form is in use: go, avx2 or avx512.
+// Name returns which form is in use: go, avx2, avx512 or neon.
 func Name() string { return levelNames[best] }
 
 // SumRows sets dst to the sum of the named rows. Rows are len(dst) long.

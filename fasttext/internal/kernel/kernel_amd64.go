@@ -2,12 +2,8 @@
 
 package kernel
 
-// most is how many registers of a row the assembly takes at once, and mostSteps, for
-// steps with AVX2.
-const (
-	most      = 8
-	mostSteps = 4
-)
+// most is how many registers of a row the assembly takes at once.
+const most = 8
 
 // detect asks the processor for what it has, and the system for what it keeps when it switches threads.
 func detect() level {
@@ -32,20 +28,26 @@ func detect() level {
 	return plain
 }
 
-// rowsIn returns how many rows of that width lie wholly in data.
-func rowsIn(data []float32, stride, width int) int {
-	switch {
-	case len(data) < width:
-		return 0
-	case stride <= 0:
-		return 1
+// has says whether a machine of that level can run this one.
+func (l level) has(machine level) bool { return l == plain || l <= machine && l <= avx512 }
+
+// lanes is how many values a register has.
+func (l level) lanes() int {
+	switch l {
+	case avx512:
+		return 16
+	case avx2:
+		return 8
 	}
-	return (len(data)-width)/stride + 1
+	return 1
 }
 
-// A part is a run of columns that one call of an assembly function takes.
-type part struct {
-	from, regs, mask int
+// mostSteps is most for steps, which take more registers.
+func (l level) mostSteps() int {
+	if l == avx512 {
+		return most
+	}
+	return most / 2
 }
 
 // next returns the part from column from on, of at most regs registers, and the column
@@ -61,180 +63,61 @@ func (l level) next(from, width, regs int) (p part, end int) {
 	return part{from: from, regs: cols / 8}, from + cols
 }
 
-func badRow() { panic("kernel: row number out of range") }
+func (l level) sumRowsPart(dst, data *float32, stride, limit int, rows *int32, n int, p part) (ok bool) {
+	if l == avx512 {
+		return sumRowsAVX512(dst, data, stride, limit, rows, n, p.regs, p.mask)
+	}
+	return sumRowsAVX2(dst, data, stride, limit, rows, n, p.regs, p.mask)
+}
 
-func (l level) sumRows(dst, data []float32, stride int, rows []int32) {
-	limit := rowsIn(data, stride, len(dst))
-	if l == plain || len(rows) == 0 || limit == 0 {
-		plainSumRows(dst, data, stride, rows)
+func (l level) addToRowsPart(v, data *float32, stride, limit int, rows *int32, n int, p part) (ok bool) {
+	if l == avx512 {
+		return addToRowsAVX512(v, data, stride, limit, rows, n, p.regs, p.mask)
+	}
+	return addToRowsAVX2(v, data, stride, limit, rows, n, p.regs, p.mask)
+}
+
+func (l level) addScaledToRowsPart(v, data *float32, stride, limit int, rows *int32, n int, p part, scale *float32) (ok bool) {
+	if l == avx512 {
+		return addScaledToRowsAVX512(v, data, stride, limit, rows, n, p.regs, p.mask, scale)
+	}
+	return addScaledToRowsAVX2(v, data, stride, limit, rows, n, p.regs, p.mask, scale)
+}
+
+func (l level) dotsPart(out, data *float32, stride, n int, x *float32, p part) {
+	if l == avx512 {
+		dotsAVX512(out, data, stride, n, x, p.regs, p.mask)
 		return
 	}
-	p, end := l.next(0, len(dst), most)
-	for ; p.regs > 0; p, end = l.next(end, len(dst), most) {
-		sum := sumRowsAVX512
-		if l == avx2 {
-			sum = sumRowsAVX2
-		}
-		if !sum(&dst[p.from], &data[p.from], 4*stride, limit, &rows[0], len(rows), p.regs, p.mask) {
-			badRow()
-		}
-	}
-	if end < len(dst) {
-		plainSumRows(dst[end:], data[end:], stride, rows)
-	}
+	dotsAVX2(out, data, stride, n, x, p.regs, p.mask)
 }
 
-func (l level) addToRows(data []float32, stride int, rows []int32, v []float32) {
-	limit := rowsIn(data, stride, len(v))
-	if l == plain || len(rows) == 0 || limit == 0 || len(v) == 0 {
-		plainAddToRows(data, stride, rows, v)
+func (l level) stepsPart(data *float32, stride, n int, alpha, x, grad *float32, p part) {
+	if l == avx512 {
+		stepsAVX512(data, stride, n, alpha, x, grad, p.regs, p.mask)
 		return
 	}
-	p, end := l.next(0, len(v), most)
-	for ; p.regs > 0; p, end = l.next(end, len(v), most) {
-		add := addToRowsAVX512
-		if l == avx2 {
-			add = addToRowsAVX2
-		}
-		if !add(&v[p.from], &data[p.from], 4*stride, limit, &rows[0], len(rows), p.regs, p.mask) {
-			badRow()
-		}
-	}
-	if end < len(v) {
-		plainAddToRows(data[end:], stride, rows, v[end:])
-	}
+	stepsAVX2(data, stride, n, alpha, x, grad, p.regs, p.mask)
 }
 
-func (l level) addScaledToRows(data []float32, stride int, rows []int32, scale, v []float32) {
-	limit := rowsIn(data, stride, len(v))
-	if l == plain || len(rows) == 0 || limit == 0 || len(v) == 0 {
-		plainAddScaledToRows(data, stride, rows, scale, v)
+func (l level) maxWhole(v *float32, n int) float32 {
+	if l == avx512 {
+		return maxAVX512(v, n)
+	}
+	return maxAVX2(v, n)
+}
+
+func (l level) expsWhole(v *float32, n int, shift float32) float32 {
+	if l == avx512 {
+		return expsAVX512(v, n, shift)
+	}
+	return expsAVX2(v, n, shift)
+}
+
+func (l level) sigmoidsWhole(v *float32, n int) {
+	if l == avx512 {
+		sigmoidsAVX512(v, n)
 		return
 	}
-	p, end := l.next(0, len(v), most)
-	for ; p.regs > 0; p, end = l.next(end, len(v), most) {
-		add := addScaledToRowsAVX512
-		if l == avx2 {
-			add = addScaledToRowsAVX2
-		}
-		if !add(&v[p.from], &data[p.from], 4*stride, limit, &rows[0], len(rows), p.regs, p.mask, &scale[0]) {
-			badRow()
-		}
-	}
-	if end < len(v) {
-		plainAddScaledToRows(data[end:], stride, rows, scale, v[end:])
-	}
-}
-
-func (l level) dots(out, data []float32, stride int, x []float32) {
-	if l == plain || len(out) == 0 || len(x) == 0 {
-		plainDots(out, data, stride, x)
-		return
-	}
-	if rowsIn(data, stride, len(x)) < len(out) {
-		badRow()
-	}
-	clear(out)
-	p, end := l.next(0, len(x), most)
-	for ; p.regs > 0; p, end = l.next(end, len(x), most) {
-		if l == avx2 {
-			dotsAVX2(&out[0], &data[p.from], 4*stride, len(out), &x[p.from], p.regs, p.mask)
-		} else {
-			dotsAVX512(&out[0], &data[p.from], 4*stride, len(out), &x[p.from], p.regs, p.mask)
-		}
-	}
-	if end < len(x) {
-		for i := range out {
-			row := data[i*stride:][:len(x)]
-			for j := end; j < len(x); j++ {
-				out[i] += x[j] * row[j]
-			}
-		}
-	}
-}
-
-func (l level) dot(x, y []float32) float32 {
-	if l == plain {
-		return plainDot(x, y)
-	}
-	var out [1]float32
-	l.dots(out[:], y, len(y), x)
-	return out[0]
-}
-
-func (l level) steps(data []float32, stride int, alpha, x, grad []float32) {
-	if l == plain || len(alpha) == 0 || len(x) == 0 {
-		plainSteps(data, stride, alpha, x, grad)
-		return
-	}
-	if rowsIn(data, stride, len(x)) < len(alpha) {
-		badRow()
-	}
-	regs := most
-	if l == avx2 {
-		regs = mostSteps
-	}
-	p, end := l.next(0, len(x), regs)
-	for ; p.regs > 0; p, end = l.next(end, len(x), regs) {
-		if l == avx2 {
-			stepsAVX2(&data[p.from], 4*stride, len(alpha), &alpha[0], &x[p.from], &grad[p.from], p.regs, p.mask)
-		} else {
-			stepsAVX512(&data[p.from], 4*stride, len(alpha), &alpha[0], &x[p.from], &grad[p.from], p.regs, p.mask)
-		}
-	}
-	if end < len(x) {
-		plainSteps(data[end:], stride, alpha, x[end:], grad[end:])
-	}
-}
-
-func (l level) step(row []float32, a float32, x, grad []float32) {
-	alpha := [1]float32{a}
-	l.steps(row, len(row), alpha[:], x, grad)
-}
-
-func (l level) exps(v []float32) float32 {
-	lanes := 8 * int(l)
-	whole := len(v)
-	if l != plain {
-		whole = len(v) &^ (lanes - 1)
-	}
-	if l == plain || whole == 0 {
-		return plainExps(v)
-	}
-	var highest, sum float32
-	if l == avx2 {
-		highest = maxAVX2(&v[0], whole)
-	} else {
-		highest = maxAVX512(&v[0], whole)
-	}
-	for _, x := range v[whole:] {
-		highest = max(highest, x)
-	}
-	if l == avx2 {
-		sum = expsAVX2(&v[0], whole, highest)
-	} else {
-		sum = expsAVX512(&v[0], whole, highest)
-	}
-	return sum + plainExpsOver(v[whole:], highest)
-}
-
-func (l level) sigmoids(v []float32) {
-	whole := 0
-	switch l {
-	case avx2:
-		if whole = len(v) &^ 7; whole > 0 {
-			sigmoidsAVX2(&v[0], whole)
-		}
-	case avx512:
-		if whole = len(v) &^ 15; whole > 0 {
-			sigmoidsAVX512(&v[0], whole)
-		}
-	}
-	plainSigmoids(v[whole:])
-}
-
-func (l level) prefetch(data []float32, stride int, rows []int32) {
-	if l != plain && len(rows) > 0 {
-		prefetchRows(&data[0], 4*stride, &rows[0], len(rows), (4*stride+63)/64)
-	}
+	sigmoidsAVX2(v, n)
 }

@@ -1,8 +1,10 @@
-//go:build !amd64 || purego
+//go:build !(amd64 || arm64) || purego
 
 package kernel
 
 func detect() level { return plain }
+
+func (l level) has(level) bool { return l == plain }
 
 func (level) sumRows(dst, data []float32, stride int, rows []int32) {
 	plainSumRows(dst, data, stride, rows)
