@@ -31,7 +31,9 @@ const mostScores = 32 << 20
 // examples than 32 million scores are for, a random sample is taken, the same each time.
 //
 // One temperature is fitted by maximum likelihood (Platt, 1999; Guo et al., "On Calibration
-// of Modern Neural Networks", 2017, section 4.2), and for one-vs-all and negative
+// of Modern Neural Networks", 2017, section 4.2). Where a fit to four fifths of the examples shows that it does better
+// on the others, isotonic regression goes on from there (Zadrozny and Elkan, 2002); with
+// softmax, what comes of all labels is then divided by its sum. For one-vs-all and negative
 // sampling also a threshold for each label that five examples or more have: the one of the highest F1, drawn
 // towards that of all labels together if examples are few.
 func (m *Model) Calibrate(ctx context.Context, examples iter.Seq2[string, []string]) (*Calibration, error) {
@@ -53,20 +55,25 @@ func (m *Model) Calibrate(ctx context.Context, examples iter.Seq2[string, []stri
 	}
 	scored := m.score(sample)
 	c := &Calibration{Model: name, Examples: len(sample)}
-	loss := func(temperature float64) float64 { return m.meanLoss(scored, 1/temperature) }
-	c.Temperature = bestTemperature(loss)
-	c.LossBefore, c.LossAfter = loss(1), loss(c.Temperature)
-	if !(c.LossAfter < c.LossBefore) {
-		c.Temperature, c.LossAfter = 1, c.LossBefore
+	if c.CrossValidated, err = m.crossValidate(ctx, sample, scored); err != nil {
+		return nil, err
 	}
+	known := slices.DeleteFunc(scored, func(x scoredExample) bool { return x.scores == nil })
+	c.Temperature, c.LossBefore, c.LossAfter = m.fitTemperature(known)
 	if math.IsNaN(c.LossBefore) || math.IsInf(c.LossBefore, 0) {
 		return nil, errors.New("the model gives scores that are not numbers: train it again, with a lower learning rate")
 	}
-	calibrated, err := m.tempered(c.Temperature)
+	calibrated, err := m.tempered(c.Temperature, nil)
 	if err != nil {
 		return nil, err
 	}
-	c.ErrorBefore, c.ErrorAfter = m.calibrationError(sample), calibrated.calibrationError(sample)
+	if v := c.CrossValidated; v != nil && v.isotonicIsBetter() {
+		c.Isotonic = fitCurve(calibrated.judge(sample))
+		if calibrated, err = m.tempered(c.Temperature, c.Isotonic); err != nil {
+			return nil, err
+		}
+	}
+	c.ErrorBefore, c.ErrorAfter = scoreOf(m.judgeBest(sample)).Error, scoreOf(calibrated.judgeBest(sample)).Error
 	switch m.loss.(type) {
 	case *negativeLoss, oneVsAllLoss:
 		calibrated.fitThresholds(c, sample)
@@ -119,7 +126,7 @@ func (m *Model) knows(text string) bool {
 	return len(s.line.rows) > 0
 }
 
-// score computes the scores of the examples with known labels.
+// score computes the scores of the examples; none of those without known labels.
 func (m *Model) score(sample []heldOut) []scoredExample {
 	scored := make([]scoredExample, len(sample))
 	tree, _ := m.loss.(*huffmanLoss)
@@ -146,7 +153,7 @@ func (m *Model) score(sample []heldOut) []scoredExample {
 			scored[i] = x
 		}
 	})
-	return slices.DeleteFunc(scored, func(x scoredExample) bool { return x.scores == nil })
+	return scored
 }
 
 // margins returns the score of each right answer on the ways to the labels.
@@ -211,27 +218,6 @@ func softmaxNLL(x scoredExample, sharpness float64) float64 {
 	return math.Log(sum) - gold/float64(len(x.gold))
 }
 
-// calibrationError is that of each example's best label.
-func (m *Model) calibrationError(sample []heldOut) float64 {
-	var total Reliability
-	var mu sync.Mutex
-	inParallel(context.Background(), maxWorkers(), len(sample), 256, func(from, to int) {
-		var part Reliability
-		s := m.pool.Get().(*scratch) // Calibrate holds the matrices
-		defer m.pool.Put(s)
-		for _, h := range sample[from:to] {
-			s.line.all(m.dict, viewBytes(h.text))
-			for _, c := range m.rank(s, 1, 0) {
-				part.Add(m.prob(s, c), slices.Contains(h.gold, c.label))
-			}
-		}
-		mu.Lock()
-		total.Merge(&part)
-		mu.Unlock()
-	})
-	return total.CalibrationError()
-}
-
 // A judged is the probability of a label for an example, and whether the example has it.
 type judged struct {
 	prob float32
@@ -253,14 +239,12 @@ const (
 // together, towards which it draws the others.
 func (m *Model) fitThresholds(c *Calibration, sample []heldOut) {
 	probs := make([][]float32, len(sample))
-	inParallel(context.Background(), maxWorkers(), len(sample), 64, func(from, to int) {
-		s := m.pool.Get().(*scratch) // Calibrate holds the matrices
-		defer m.pool.Put(s)
-		for i := from; i < to; i++ {
-			s.line.all(m.dict, viewBytes(sample[i].text))
+	m.eachHeld(sample, 64, func(s *scratch, part []heldOut, from int) {
+		for i, h := range part {
+			s.line.all(m.dict, viewBytes(h.text))
 			m.hide(s)
-			m.loss.predict(s, m.out, 2) // above all: none is offered
-			probs[i] = slices.Clone(s.scores)
+			m.probabilities(s)
+			probs[from+i] = slices.Clone(s.scores)
 		}
 	})
 	c.Thresholds, c.DefaultThreshold = map[string]float32{}, 0.5

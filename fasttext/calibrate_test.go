@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -69,6 +70,15 @@ func TestCalibrate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		temperatureOnly := *c
+		temperatureOnly.Isotonic = nil
+		tempered, err := m.WithCalibration(&temperatureOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := c.CrossValidated; v.Before.Error < 2*v.Temperature.Error || v.Before.Loss < v.Temperature.Loss || c.Isotonic != nil && v.Isotonic.Error >= v.Temperature.Error {
+			t.Errorf("%v: cross-validated %+v", loss, *v)
+		}
 		// On texts that nobody saw, it holds too.
 		var before, after fasttext.Reliability
 		for text, labels := range pairs(noisyLines(3, 2000)) {
@@ -94,7 +104,7 @@ func TestCalibrate(t *testing.T) {
 				score += f.Contributions[0]
 			}
 			if e.Labels[0].Prob != better[0].Prob || math.Abs(score-e.Labels[0].Score) > 1e-9 ||
-				loss == fasttext.HierarchicalSoftmax && math.Abs(math.Exp(score)-float64(better[0].Prob)) > 1e-4 {
+				loss == fasttext.HierarchicalSoftmax && math.Abs(math.Exp(score)-float64(tempered.Predict(nil, text, 1, 0)[0].Prob)) > 1e-4 {
 				t.Fatalf("%v: explained as %+v, predicted %v", loss, e.Labels[0], better[0])
 			}
 		}
@@ -169,7 +179,7 @@ func TestCalibrationFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if fmt.Sprint(*again) != fmt.Sprint(*c) {
+	if !reflect.DeepEqual(again, c) {
 		t.Errorf("saved and loaded it is %+v, was %+v", again, c)
 	}
 	// The same model from a file is the same model.
@@ -206,9 +216,14 @@ func TestCalibrationFile(t *testing.T) {
 		`{"temperature": -1}`:  "temperature is -1",
 		`{"temperature": 1e9}`: "temperature is 1e+09",
 		`{"temperature": 1} x`: "more after its end",
-		`{"temperature": 1, "thresholds": {"a": 2}}`: "threshold of a is 2",
-		`{"temperature": 1, "default_threshold": 2}`: "default_threshold is 2",
-		`{"temperature": 1, "heat": 2}`:              `unknown field "heat"`,
+		`{"temperature": 1, "thresholds": {"a": 2}}`:                                     "threshold of a is 2",
+		`{"temperature": 1, "default_threshold": 2}`:                                     "default_threshold is 2",
+		`{"temperature": 1, "heat": 2}`:                                                  `unknown field "heat"`,
+		`{"temperature": 1, "isotonic": [[0.5, 0.5], [0.4, 0.6]]}`:                       "isotonic does not rise",
+		`{"temperature": 1, "isotonic": [[0.5, 0.5], [0.6, 0.4]]}`:                       "isotonic does not rise",
+		`{"temperature": 1, "isotonic": [[0.5, 1.5]]}`:                                   "isotonic does not rise",
+		`{"temperature": 1, "isotonic": [[-1, 0]]}`:                                      "isotonic does not rise",
+		`{"temperature": 1, "isotonic": [` + strings.Repeat("[0,0],", 1<<17) + `[0,0]]}`: "too many points",
 	} {
 		if _, err := fasttext.ParseCalibration([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
@@ -218,10 +233,102 @@ func TestCalibrationFile(t *testing.T) {
 
 func FuzzParseCalibration(f *testing.F) {
 	f.Add([]byte(`{"model":"a","examples":3,"temperature":1.5,"thresholds":{"__label__a":0.5},"default_threshold":0.2}`))
+	f.Add([]byte(`{"temperature":2,"isotonic":[[0.1,0],[0.5,0.25],[0.75,0.25],[1,1]]}`))
+	m := mustLoad(f, "softmax")
+	of, err := m.Calibrate(context.Background(), pairs([][]string{{"my invoice", "__label__billing"}}))
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := fasttext.ParseCalibration(text)
-		if err == nil && !(c.Temperature > 0) {
-			t.Errorf("%+v", c)
+		if err != nil {
+			return
+		}
+		c.Model = of.Model
+		calibrated, err := m.WithCalibration(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range calibrated.Predict(nil, "my invoice", 0, 0) {
+			if !(p.Prob >= 0 && p.Prob <= 1) {
+				t.Fatalf("%+v makes %v", c, p)
+			}
 		}
 	})
+}
+
+// Where one temperature isn't enough, isotonic regression is chosen, and does better on other texts; labels
+// keep their order, and thresholds are those of what comes of it.
+func TestIsotonic(t *testing.T) {
+	t.Parallel()
+	// A model that has learned rules, and texts in which those hold in half of the cases, though of other
+	// words in all: it is too sure of some texts only.
+	lines := func(seed uint64, n int, broken bool) (lines [][]string) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		for range n {
+			word := r.IntN(6)
+			label := word % 3
+			if broken && word < 3 && r.IntN(2) == 0 {
+				label = r.IntN(3)
+			}
+			filler := ""
+			for range word / 3 * 6 {
+				filler += fmt.Sprintf(" n%d", r.IntN(30))
+			}
+			lines = append(lines, []string{fmt.Sprintf("w%d%s", word, filler), fmt.Sprintf("__label__%d", label)})
+		}
+		return lines
+	}
+	for _, loss := range allLosses {
+		var text bytes.Buffer
+		for _, l := range lines(1, 600, false) {
+			fmt.Fprintln(&text, l[1], l[0])
+		}
+		m := mustTrain(t, text.Bytes(), func(o *fasttext.TrainOptions) { o.Loss, o.Epoch = loss, 15 })
+		c, err := m.Calibrate(context.Background(), pairs(lines(2, 1500, true)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%v: temperature %.2f, %d points, %+v", loss, c.Temperature, len(c.Isotonic), *c.CrossValidated)
+		if c.Isotonic == nil {
+			t.Errorf("%v: isotonic regression was not chosen: %+v", loss, *c.CrossValidated)
+			continue
+		}
+		curved, err := m.WithCalibration(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		only := *c
+		only.Isotonic = nil
+		tempered, err := m.WithCalibration(&only)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var with, without fasttext.Reliability
+		for text, labels := range pairs(lines(3, 1500, true)) {
+			a, b := curved.Predict(nil, text, 0, 0), tempered.Predict(nil, text, 0, 0)
+			with.Add(a[0].Prob, a[0].Label == labels[0])
+			without.Add(b[0].Prob, b[0].Label == labels[0])
+			var sum float32
+			for i, p := range a {
+				if p.Label != b[i].Label && (i == 0 || p.Prob != a[i-1].Prob) && (i+1 == len(a) || p.Prob != a[i+1].Prob) {
+					t.Fatalf("%v: the order %v was %v", loss, a, b)
+				}
+				if sum += p.Prob; !(p.Prob >= 0 && p.Prob <= 1) {
+					t.Fatalf("%v: %v", loss, p)
+				}
+				for k, q := range curved.Predict(nil, text, 0, p.Prob*0.999) {
+					if q != a[k] {
+						t.Fatalf("%v: with a threshold %v, without %v", loss, q, a[k])
+					}
+				}
+			}
+			if loss == fasttext.Softmax && math.Abs(float64(sum)-1) > 1e-5 {
+				t.Fatalf("probabilities %v add up to %v", a, sum)
+			}
+		}
+		if with.CalibrationError() > without.CalibrationError()/2 {
+			t.Errorf("%v: the error on other texts is %.4f, with the temperature alone %.4f", loss, with.CalibrationError(), without.CalibrationError())
+		}
+	}
 }

@@ -27,7 +27,13 @@ type Calibration struct {
 	// for a model that is too sure of itself. The order of labels stays, but with
 	// hierarchical softmax.
 	Temperature float64 `json:"temperature"`
+	// Isotonic is what further becomes of probabilities: points, each a probability before and after, of a
+	// curve that is linear between them; nil if the temperature does as well alone.
+	Isotonic [][2]float32 `json:"isotonic,omitempty"`
+	// CrossValidated is why; nil with less than 100 examples.
+	CrossValidated *CrossValidated `json:"cross_validated,omitempty"`
 	// Loss is the mean negative log-likelihood of the examples' labels, which the fit makes least.
+	// LossAfter is that with the temperature alone.
 	LossBefore float64 `json:"loss_before"`
 	LossAfter  float64 `json:"loss_after"`
 	// The expected calibration error of each example's best label; see Reliability.
@@ -86,6 +92,9 @@ func (c *Calibration) validate() error {
 	if !(c.Temperature >= lowestTemperature && c.Temperature <= highestTemperature) {
 		return fmt.Errorf("temperature is %v: want %v to %v", c.Temperature, lowestTemperature, highestTemperature)
 	}
+	if err := curve(c.Isotonic).validate(); err != nil {
+		return err
+	}
 	for label, th := range c.Thresholds {
 		if !(th >= 0 && th <= 1) {
 			return fmt.Errorf("the threshold of %s is %v: want 0 to 1", label, th)
@@ -134,13 +143,13 @@ func (m *Model) WithCalibration(c *Calibration) (*Model, error) {
 	if name != c.Model {
 		return nil, ErrOtherModel
 	}
-	return m.tempered(c.Temperature)
+	return m.tempered(c.Temperature, c.Isotonic)
 }
 
-// tempered returns a model on the same weights whose scores are divided.
-func (m *Model) tempered(temperature float64) (*Model, error) {
+// tempered returns a model on the same weights whose scores are divided, and whose probabilities follow the curve.
+func (m *Model) tempered(temperature float64, by curve) (*Model, error) {
 	t := &Model{args: m.args, dict: m.dict, mapped: m.mapped, in: m.in, out: m.out, quantised: m.quantised, qout: m.qout}
-	t.sharpness = float32(1 / temperature)
+	t.sharpness, t.curve = float32(1/temperature), by
 	return t, t.finish(false)
 }
 

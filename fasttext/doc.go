@@ -50,7 +50,7 @@
 // # Why, and how sure
 //
 // Explain tells exactly what each word and n-gram added to a label's score. Calibrate fits, on text
-// that was held out, a temperature and thresholds that make probabilities say how often the
+// that was held out, a temperature, a curve if that is better, and thresholds that make probabilities say how often the
 // model is right; WithCalibration applies them.
 //
 // # Small models

@@ -22,6 +22,7 @@ type Model struct {
 	loss      objective
 	labels    []string
 	sharpness float32   // what a calibration multiplies scores by; 0 for none
+	curve     curve     // of a calibration, or nil
 	pool      sync.Pool // of *scratch
 
 	unitVectors atomic.Pointer[unitVectors] // made when first needed

@@ -52,7 +52,11 @@ func (m *Model) rank(s *scratch, k int, threshold float32) []candidate {
 	}
 	m.hide(s)
 	s.top.k, s.top.heap = k, s.top.heap[:0]
-	m.loss.predict(s, m.out, threshold)
+	if m.curve != nil {
+		m.predictCurved(s, threshold)
+	} else {
+		m.loss.predict(s, m.out, threshold)
+	}
 	return s.top.sorted()
 }
 

@@ -22,7 +22,11 @@ func newCalibrateCommand() *cobra.Command {
 		Long: `Fit a temperature that makes a model's probabilities mean what they say: of the texts
 that it labels with a probability of 0.8, 80% should be labelled rightly. The
 calibration is written beside the model (MODEL.calibration.json), and "predict" uses
-it from then on.
+it from then on, and so does "evaluate".
+
+With a hundred rows or more, a curve through the probabilities (isotonic regression) is fitted
+too, and kept if it does better than the temperature alone on rows that the fit has not
+seen: each fifth of the file, after a fit to the other four.
 
 FILE holds rows with labels that the model has not been trained on. For a model that
 judges each label by itself (--loss ova or ns), each label also gets the
@@ -139,10 +143,18 @@ type calibrationReport struct {
 func (r *calibrationReport) WriteText(w io.Writer) error {
 	thresholds := ""
 	if r.DefaultThreshold > 0 {
-		thresholds = fmt.Sprintf("\nthresholds for %s, %.3f for all others", counted(len(r.Thresholds), "label"), r.DefaultThreshold)
+		thresholds = fmt.Sprintf("thresholds for %s, %.3f for all others\n", counted(len(r.Thresholds), "label"), r.DefaultThreshold)
 	}
-	_, err := fmt.Fprintf(w, "%s, temperature %.3f\nexpected calibration error %.1f%% before, %.1f%% after; loss %.4f before, %.4f after%s\n%s\n",
-		counted(r.Examples, "row"), r.Temperature, 100*r.ErrorBefore, 100*r.ErrorAfter, r.LossBefore, r.LossAfter, thresholds, r.Path)
+	isotonic, choice := "", ""
+	if r.Isotonic != nil {
+		isotonic = fmt.Sprintf(", then isotonic by %s", counted(len(r.Isotonic), "point"))
+	}
+	if v := r.CrossValidated; v != nil {
+		choice = fmt.Sprintf("on rows it wasn't fitted to: %.1f%% as it is, %.1f%% with a temperature, %.1f%% if isotonic too\n",
+			100*v.Before.Error, 100*v.Temperature.Error, 100*v.Isotonic.Error)
+	}
+	_, err := fmt.Fprintf(w, "%s, temperature %.3f%s\nexpected calibration error %.1f%% before, %.1f%% after; loss %.4f before, %.4f after\n%s%s%s\n",
+		counted(r.Examples, "row"), r.Temperature, isotonic, 100*r.ErrorBefore, 100*r.ErrorAfter, r.LossBefore, r.LossAfter, choice, thresholds, r.Path)
 	return err
 }
 

@@ -18,9 +18,11 @@ import (
 // over the models of a cross-validation, and a label that the model doesn't know is one
 // it missed, not one that doesn't count.
 type score struct {
-	k         int
+	k         int // 0 for the labels that reach the calibration's thresholds
 	threshold float32
 	prefix    string // of the models' labels
+
+	calibration *fasttext.Calibration // nil unless its thresholds count
 
 	measured   int // rows with a label
 	unlabelled int
@@ -58,6 +60,9 @@ func (s *score) add(ctx context.Context, m *fasttext.Model, source dataset.Sourc
 			text = dataset.Normalize(text)
 		}
 		predictions = m.Predict(predictions[:0], text, s.k, s.threshold)
+		if s.calibration != nil {
+			predictions = slices.DeleteFunc(predictions, func(p fasttext.Prediction) bool { return !s.calibration.Reaches(p) })
+		}
 		s.count(row.Labels, predictions)
 	}
 	return nil
@@ -149,7 +154,7 @@ type scoreReport struct {
 	Rows       int     `json:"rows"`
 	Unlabelled int     `json:"rows_without_label"`
 	Accuracy   float64 `json:"accuracy"`
-	K          int     `json:"k"`
+	K          int     `json:"k"`         // 0 for those that reach the calibration's thresholds
 	Precision  float64 `json:"precision"` // at k, over all labels
 	Recall     float64 `json:"recall"`
 	F1         float64 `json:"f1"`
@@ -221,8 +226,12 @@ const (
 // WriteText writes the figures, the table of labels and the worst confusions.
 func (r *scoreReport) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "accuracy %.1f%%  precision@%d %.1f%%  recall@%d %.1f%%  F1 %.1f%%  macro F1 %.1f%%  (%s",
-		100*r.Accuracy, r.K, 100*r.Precision, r.K, 100*r.Recall, 100*r.F1, 100*r.MacroF1, counted(r.Rows, "row"))
+	at := fmt.Sprintf("@%d", r.K)
+	if r.K == 0 {
+		at = "" // as many as reach their thresholds
+	}
+	fmt.Fprintf(&b, "accuracy %.1f%%  precision%s %.1f%%  recall%s %.1f%%  F1 %.1f%%  macro F1 %.1f%%  (%s",
+		100*r.Accuracy, at, 100*r.Precision, at, 100*r.Recall, 100*r.F1, 100*r.MacroF1, counted(r.Rows, "row"))
 	if r.Unlabelled > 0 {
 		fmt.Fprintf(&b, ", %d more have no label", r.Unlabelled)
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/heliograph/heliograph/dataset"
+	"github.com/heliograph/heliograph/fasttext"
 )
 
 func newEvaluateCommand() *cobra.Command {
@@ -29,6 +30,9 @@ each learn from all parts but one and are measured on that. --starter does so
 (K is 5) with the starter set, for category, urgency and tone. Training takes the
 options of "heliograph train". The models are trained side by side with a thread
 each, which gives the same figures each time, unless --threads is given.
+
+A model is measured as "predict" uses it: with its calibration, if "heliograph calibrate" has
+left one beside it, and the thresholds in that, unless --top or --threshold is given.
 
 Texts are normalised as by "heliograph train"; for a model, always, unless --raw.`,
 		Example: `  heliograph evaluate --model requests.bin --input held-out.csv
@@ -47,6 +51,7 @@ Texts are normalised as by "heliograph train"; for a model, always, unless --raw
 	flags.BoolVar(&e.starter, "starter", false, "cross-validate on the starter set of customer requests")
 	flags.IntVarP(&e.k, "top", "k", 1, "how many labels the model gives each text")
 	flags.Float32Var(&e.threshold, "threshold", 0, "leave out labels with a lower probability")
+	flags.BoolVar(&e.rawProbabilities, "raw-probabilities", false, "leave the model's calibration out")
 	flags.BoolVar(&e.confusion, "confusion", false, "print the whole confusion matrix")
 	flags.BoolVar(&e.asJSON, "json", false, "print the report as JSON")
 	for _, other := range []string{"cross-validate", "starter"} {
@@ -66,6 +71,7 @@ type evaluateCommand struct {
 	folds, k                   int
 	threshold                  float32
 	starter, confusion, asJSON bool
+	rawProbabilities           bool
 }
 
 func (e *evaluateCommand) run(c *cobra.Command) error {
@@ -108,6 +114,15 @@ func (e *evaluateCommand) measure(c *cobra.Command, r *dataset.Reader) error {
 	}
 	defer m.Close()
 	s := e.newScore()
+	if !e.rawProbabilities {
+		var calibration *fasttext.Calibration
+		if m, calibration, err = calibrated(m, e.model); err != nil {
+			return err
+		}
+		if calibration != nil && calibration.DefaultThreshold > 0 && !c.Flags().Changed("top") && !c.Flags().Changed("threshold") {
+			s.k, s.calibration = 0, calibration
+		}
+	}
 	s.prefix = e.read.readOptions.LabelPrefix
 	if err := s.add(c.Context(), m, r, !e.normalize.raw); err != nil {
 		return err
