@@ -244,8 +244,12 @@ func (j *Job) noSuccess() string {
 	text := fmt.Sprintf("No training job succeeded after %d attempts. For additional details, please take a look at the training job failures "+
 		"by listing training jobs for the hyperparameter tuning job.", len(j.Trials))
 	for i := range j.Trials {
-		if reason := j.Trials[i].FailureReason; reason != "" {
-			return clip(text+" The first failed with: "+reason, 1020)
+		t := &j.Trials[i]
+		if t.FailureReason != "" {
+			return clip(text+" The first failed with: "+t.FailureReason, 1020)
+		}
+		if t.Status == training.Completed {
+			return text + " The first completed, but did not report the metric " + j.Objective(t.Definition).MetricName + "."
 		}
 	}
 	return text

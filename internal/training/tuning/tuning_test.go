@@ -312,6 +312,22 @@ func TestWarmStart(t *testing.T) {
 	}
 }
 
+func TestWordVectors(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.put("evaluation", "invoice charged 9\ncrash error 8\nshop store 8\ninvoice crash 2\nshop error 1\ncard login 2\n")
+	s := spec("vectors", "Bayesian", 4)
+	s.HyperParameterTuningJobConfig.HyperParameterTuningJobObjective.MetricName = "train:mean_rho"
+	s.HyperParameterTuningJobConfig.ParameterRanges.IntegerParameterRanges = nil
+	s.HyperParameterTuningJobConfig.ParameterRanges.CategoricalParameterRanges = []tuning.CategoricalRange{{Name: "mode", Values: []string{"skipgram", "cbow"}}}
+	s.TrainingJobDefinition.StaticHyperParameters = map[string]string{"epochs": "2", "min_count": "1", "vector_dim": "8"}
+	s.TrainingJobDefinition.InputDataConfig = []training.Channel{channel("train"), channel("evaluation")}
+	h.create(s)
+	if job := h.waitDone("vectors"); job.HyperParameterTuningJobStatus != tuning.Completed || job.Counters().Succeeded != 4 || job.Best() == nil {
+		t.Errorf("%s (%s): %+v", job.HyperParameterTuningJobStatus, job.FailureReason, job.Counters())
+	}
+}
+
 func TestAutotune(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

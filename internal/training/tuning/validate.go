@@ -168,7 +168,9 @@ func (s *Spec) checkObjective(definition int) error {
 	if o.MetricName == "" {
 		return errs.Invalidf("A metric is required for this hyperparameter tuning job objective. Provide a metric in the metric definitions.")
 	}
-	validation := slices.ContainsFunc(d.InputDataConfig, func(c training.Channel) bool { return c.ChannelName == "validation" })
+	has := func(channel string) bool {
+		return slices.ContainsFunc(d.InputDataConfig, func(c training.Channel) bool { return c.ChannelName == channel })
+	}
 	modes := []string{d.StaticHyperParameters["mode"]}
 	for _, r := range s.ranges(definition).CategoricalParameterRanges {
 		if r.Name == "mode" {
@@ -186,8 +188,12 @@ func (s *Spec) checkObjective(definition int) error {
 	case o.Type != "Maximize":
 		return errs.Invalidf("The objective type for the hyperparameter tuning job, [%s], isn't valid for the [blazingtext] algorithm. Choose a valid objective type: Maximize.",
 			s.HyperParameterTuningJobName)
-	case strings.HasPrefix(o.MetricName, "validation:") && !validation:
+	case strings.HasPrefix(o.MetricName, "validation:") && !has("validation"):
 		return errs.Invalidf("The objective metric %s needs the channel validation. Give it in InputDataConfig.", o.MetricName)
+	case o.MetricName == "train:mean_rho" && !has("evaluation"):
+		return errs.Invalidf("The objective metric train:mean_rho needs the channel evaluation, with files of word pairs and people's scores, such as WordSim-353. Give it in InputDataConfig.")
+	case o.MetricName == "train:mean_rho" && strings.EqualFold(d.StaticHyperParameters["evaluation"], "false"):
+		return errs.Invalidf("The objective metric train:mean_rho needs the hyperparameter evaluation to be True.")
 	}
 	return nil
 }

@@ -50,6 +50,10 @@ func TestRefusals(t *testing.T) {
 		{"no validation channel", func(s *tuning.Spec) {
 			s.TrainingJobDefinition.InputDataConfig = s.TrainingJobDefinition.InputDataConfig[:1]
 		}, "needs the channel validation"},
+		{"nothing to evaluate word vectors with", func(s *tuning.Spec) {
+			s.HyperParameterTuningJobConfig.HyperParameterTuningJobObjective.MetricName = "train:mean_rho"
+			s.TrainingJobDefinition.StaticHyperParameters["mode"] = "skipgram"
+		}, "needs the channel evaluation"},
 		{"no ranges", func(s *tuning.Spec) { s.HyperParameterTuningJobConfig.ParameterRanges = nil }, "There is nothing to tune"},
 		{"static and tuned", func(s *tuning.Spec) { s.TrainingJobDefinition.StaticHyperParameters["learning_rate"] = "1" }, `"learning_rate" is both static and to be tuned`},
 		{"backwards", numeric("learning_rate", "1", "0.1", "Linear"), `begins at 1, above its end 0.1`},
