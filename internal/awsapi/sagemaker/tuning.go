@@ -31,6 +31,12 @@ type tuningJobName struct{ HyperParameterTuningJobName string }
 type createTuningJobOutput struct{ HyperParameterTuningJobArn string }
 
 func (a tuningAPI) create(ctx context.Context, in *tuning.Spec) (*createTuningJobOutput, error) {
+	for _, d := range in.Definitions() {
+		// A tuner that was attached to a job sends back what describe shows.
+		if slices.Equal(d.AlgorithmSpecification.MetricDefinitions, metricDefinitions) {
+			d.AlgorithmSpecification.MetricDefinitions = nil
+		}
+	}
 	job, err := a.service.Create(ctx, *in)
 	return &createTuningJobOutput{job.HyperParameterTuningJobArn}, err
 }
@@ -131,8 +137,11 @@ func (a tuningAPI) describe(ctx context.Context, in *tuningJobName) (*describeTu
 	if err != nil {
 		return nil, err
 	}
-	// AWS shows the hyperparameter that it adds to each training job.
+	// What AWS adds, and the Python SDK's attach can't do without.
 	for i, d := range job.Definitions() {
+		d.AlgorithmSpecification.MetricDefinitions = metricDefinitions
+		resources := d.Resources()
+		d.ResourceConfig = &resources
 		d.StaticHyperParameters = maps.Clone(d.StaticHyperParameters)
 		if d.StaticHyperParameters == nil {
 			d.StaticHyperParameters = map[string]string{}

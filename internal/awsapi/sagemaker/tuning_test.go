@@ -105,9 +105,9 @@ func post(t *testing.T, url, operation, body string) (int, map[string]any) {
 func tunerJob(name string) string {
 	return `{"HyperParameterTuningJobName":"` + name + `",
  "HyperParameterTuningJobConfig":{"Strategy":"Bayesian","ResourceLimits":{"MaxNumberOfTrainingJobs":3,"MaxParallelTrainingJobs":2},
-  "TrainingJobEarlyStoppingType":"Off","HyperParameterTuningJobObjective":{"Type":"Maximize","MetricName":"validation:accuracy"},
+  "HyperParameterTuningJobObjective":{"Type":"Maximize","MetricName":"validation:accuracy"},
   "ParameterRanges":{"ContinuousParameterRanges":[{"Name":"learning_rate","MinValue":"0.05","MaxValue":"0.15","ScalingType":"Auto"}],
-   "CategoricalParameterRanges":[],"IntegerParameterRanges":[]}},
+   "CategoricalParameterRanges":[]}},
  "TrainingJobDefinition":{"StaticHyperParameters":{"mode":"supervised","epochs":"5","min_count":"2","vector_dim":"10","buckets":"1000"},
   "AlgorithmSpecification":{"TrainingInputMode":"File","TrainingImage":"811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"},
   "RoleArn":"arn:aws:iam::000000000000:role/SageMakerRole","OutputDataConfig":{"S3OutputPath":"s3://data/output"},
@@ -158,6 +158,18 @@ func TestTuningJobOnTheWire(t *testing.T) {
 	if static["_tuning_objective_metric"] != "validation:accuracy" || static["epochs"] != "5" || len(static) != 6 ||
 		definition["HyperParameterTuningResourceConfig"].(map[string]any)["InstanceType"] != "ml.c4.4xlarge" {
 		t.Errorf("definition: %v", definition)
+	}
+	// The Python SDK's HyperparameterTuner.attach reads these without a default.
+	config := job["HyperParameterTuningJobConfig"].(map[string]any)
+	ranges := config["ParameterRanges"].(map[string]any)
+	for _, kind := range []string{"CategoricalParameterRanges", "ContinuousParameterRanges", "IntegerParameterRanges"} {
+		if _, ok := ranges[kind].([]any); !ok {
+			t.Errorf("%s: %v", kind, ranges[kind])
+		}
+	}
+	if n := len(definition["AlgorithmSpecification"].(map[string]any)["MetricDefinitions"].([]any)); n < 3 || config["TrainingJobEarlyStoppingType"] != "Off" ||
+		definition["ResourceConfig"].(map[string]any)["InstanceType"] != "ml.c4.4xlarge" || definition["OutputDataConfig"].(map[string]any)["KmsKeyId"] != "" {
+		t.Errorf("config: %v, definition: %v", config, definition)
 	}
 	best := job["BestTrainingJob"].(map[string]any)
 	metric := best["FinalHyperParameterTuningJobObjectiveMetric"].(map[string]any)

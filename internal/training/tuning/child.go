@@ -28,7 +28,7 @@ func (s *Spec) child(definition int, name string, values map[string]string) trai
 		HyperParameters:        parameters,
 		InputDataConfig:        d.InputDataConfig,
 		OutputDataConfig:       d.OutputDataConfig,
-		ResourceConfig:         d.resources(),
+		ResourceConfig:         d.Resources(),
 		StoppingCondition:      d.StoppingCondition,
 		Environment:            d.Environment,
 		Tags:                   s.Tags,
@@ -45,9 +45,9 @@ func (s *Spec) child(definition int, name string, values map[string]string) trai
 	return spec
 }
 
-// resources are the machine of the training jobs; of several that would do, the
+// Resources are the machine of the training jobs; of several that would do, the
 // one that was named first.
-func (d *Definition) resources() training.ResourceConfig {
+func (d *Definition) Resources() training.ResourceConfig {
 	r := d.HyperParameterTuningResourceConfig
 	switch {
 	case r == nil && d.ResourceConfig != nil:

@@ -69,19 +69,17 @@ func (s *Service) more(job *Job) bool {
 	if _, ok := s.retry(job, nil); ok {
 		return true
 	}
-	if count(job.Trials) >= job.limit() {
-		return false
-	}
-	if job.HyperParameterTuningJobConfig.Strategy == "Grid" {
-		total := 0
-		for d := range job.Definitions() {
-			if space, err := job.space(d); err == nil {
-				total += search.Combinations(space)
-			}
+	return count(job.Trials) < job.limit()
+}
+
+// combinations is how many trials a grid search has.
+func (s *Spec) combinations() (total int) {
+	for d := range s.Definitions() {
+		if space, err := s.space(d); err == nil { // it was checked when the job was created
+			total += search.Combinations(space)
 		}
-		return count(job.Trials) < total
 	}
-	return true
+	return total
 }
 
 // history are the trials of a definition as search sees them. Repetitions have

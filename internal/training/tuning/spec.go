@@ -55,12 +55,13 @@ type ResourceLimits struct {
 }
 
 // ParameterRanges are the hyperparameters to search. All numbers are strings in
-// the API.
+// the API. The first three lists are always present in answers, as the Python
+// SDK reads them without a default.
 type ParameterRanges struct {
-	IntegerParameterRanges     []NumericRange     `json:",omitempty"`
-	ContinuousParameterRanges  []NumericRange     `json:",omitempty"`
-	CategoricalParameterRanges []CategoricalRange `json:",omitempty"`
-	AutoParameters             []AutoParameter    `json:",omitempty"`
+	IntegerParameterRanges     []NumericRange
+	ContinuousParameterRanges  []NumericRange
+	CategoricalParameterRanges []CategoricalRange
+	AutoParameters             []AutoParameter `json:",omitempty"`
 }
 
 // NumericRange is an IntegerParameterRange or a ContinuousParameterRange.

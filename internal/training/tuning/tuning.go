@@ -100,6 +100,7 @@ func (s *Service) Create(ctx context.Context, spec Spec) (Job, error) {
 	if err := s.check(ctx, &spec); err != nil {
 		return Job{}, err
 	}
+	spec.complete()
 	job := Job{Spec: spec, HyperParameterTuningJobArn: arn, HyperParameterTuningJobStatus: InProgress}
 	if err := s.warmStart(ctx, &job); err != nil {
 		return Job{}, err
