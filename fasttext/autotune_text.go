@@ -12,9 +12,9 @@ func (t *text) behind(all *lexicon, ids [][]int32) (moved *text, both [][]int32)
 	}
 	for _, l := range t.lexicons {
 		uncounted := *l
-		uncounted.entries = slices.Clone(l.entries)
+		uncounted.entries, uncounted.places = slices.Clone(l.entries), slices.Clone(l.places)
 		for i := range uncounted.entries {
-			uncounted.entries[i].count, uncounted.entries[i].first = 0, afterText
+			uncounted.entries[i].count, uncounted.places[i].first = 0, afterText
 		}
 		ids = append(ids, all.merge(&uncounted))
 	}

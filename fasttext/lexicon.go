@@ -2,6 +2,7 @@ package fasttext
 
 import (
 	"cmp"
+	"encoding/binary"
 	"math"
 	"slices"
 )
@@ -10,47 +11,116 @@ import (
 type lexicon struct {
 	text    []byte // all tokens, one after another
 	entries []lexeme
-	slots   []uint64 // open addressing: hash in the upper half, number + 1 in the lower, or 0
+	places  []lexemePlace // of each entry
+	slots   []uint64      // open addressing: hash in the upper half, number + 1 in the lower, or 0
 }
 
+// A lexeme is what counting a token touches: half a cache line.
 type lexeme struct {
-	start int // in text
-	len   uint32
-	hash  uint32
+	key   tokenKey
 	count int64
+	hash  uint32
+	len   uint32
+}
+
+type lexemePlace struct {
+	start int   // in text
 	first int64 // where in the training text it stood first
+}
+
+// A tokenKey is the first 16 bytes of a token, with zeros after a shorter one.
+type tokenKey [2]uint64
+
+const keyLength = 16
+
+// keyAt returns the key of the n bytes at text[at:].
+func keyAt(text []byte, at, n int) tokenKey {
+	if n = min(n, keyLength); at+keyLength > len(text) {
+		var b [keyLength]byte
+		copy(b[:], text[at:at+n])
+		return tokenKey{binary.LittleEndian.Uint64(b[:]), binary.LittleEndian.Uint64(b[8:])}
+	}
+	b := text[at:][:keyLength]
+	// A shift by 64 leaves nothing, and 0 - 1 is all ones.
+	return tokenKey{
+		binary.LittleEndian.Uint64(b) & (1<<(8*uint(n)) - 1),
+		binary.LittleEndian.Uint64(b[8:]) & (1<<(8*uint(max(n-8, 0))) - 1),
+	}
 }
 
 func newLexicon() *lexicon { return &lexicon{slots: make([]uint64, 1<<12)} }
 
-func (l *lexicon) token(id int32) []byte {
+func (l *lexicon) token(id int32) []byte { return l.text[l.places[id].start:][:l.entries[id].len] }
+
+// is reports whether an entry is the token with that key.
+func (l *lexicon) is(id int32, token []byte, key tokenKey) bool {
 	e := &l.entries[id]
-	return l.text[e.start:][:e.len]
+	return e.key == key && int(e.len) == len(token) && (len(token) <= keyLength || string(l.token(id)) == string(token))
 }
 
 // add counts a token n times and returns its number.
 func (l *lexicon) add(token []byte, hash uint32, n, at int64) int32 {
 	mask := len(l.slots) - 1
+	key := keyAt(token, 0, len(token))
 	for i := int(hash) & mask; ; i = (i + 1) & mask {
 		s := l.slots[i]
 		if s == 0 {
-			return l.insert(i, lexeme{len(l.text), uint32(len(token)), hash, n, at}, token)
+			return l.insert(i, token, lexeme{key, n, hash, uint32(len(token))}, at)
 		}
 		if uint32(s>>32) != hash {
 			continue
 		}
-		id := int32(uint32(s) - 1)
-		e := &l.entries[id]
-		if string(l.text[e.start:][:e.len]) == string(token) {
-			e.count += n
-			e.first = min(e.first, at)
+		if id := int32(uint32(s) - 1); l.is(id, token, key) {
+			l.entries[id].count += n
+			l.places[id].first = min(l.places[id].first, at)
 			return id
 		}
 	}
 }
 
-func (l *lexicon) insert(slot int, e lexeme, token []byte) int32 {
+// A found token is one of a block.
+type foundToken struct {
+	at, n int32 // in the text of the block; a line end has no length
+	hash  uint32
+}
+
+// batchTokens is how many tokens are looked up together.
+const batchTokens = 64
+
+// addAll is add for tokens of a block, in the order of the text. The table and
+// the entries are far larger than the cache: looking many tokens up in turns lets the processor wait for all of
+// them at once.
+func (l *lexicon) addAll(dst []int32, b block, tokens []foundToken) []int32 {
+	var slots [batchTokens]uint64
+	mask := uint32(len(l.slots) - 1)
+	for i := range tokens {
+		slots[i%batchTokens] = l.slots[tokens[i].hash&mask]
+	}
+	for i, t := range tokens {
+		// The table may have grown by now, but what it said still holds.
+		s := slots[i%batchTokens]
+		if uint32(s>>32) == t.hash && s != 0 && t.n > 0 && t.n <= keyLength {
+			e := &l.entries[uint32(s)-1]
+			if e.key == keyAt(b.text, int(t.at), int(t.n)) && e.len == uint32(t.n) {
+				e.count++
+				dst = append(dst, int32(uint32(s)-1))
+				continue
+			}
+		}
+		token := b.text[t.at:][:t.n]
+		if t.n == 0 {
+			token = eosToken
+		}
+		dst = append(dst, l.add(token, t.hash, 1, b.start+int64(t.at)))
+	}
+	return dst
+}
+
+var eosToken = []byte(eos)
+
+func (l *lexicon) insert(slot int, token []byte, e lexeme, at int64) int32 {
 	id := int32(len(l.entries))
+	l.places = append(l.places, lexemePlace{len(l.text), at})
 	l.text = append(l.text, token...)
 	l.entries = append(l.entries, e)
 	l.slots[slot] = uint64(e.hash)<<32 | uint64(uint32(id)+1)
@@ -76,7 +146,7 @@ func (l *lexicon) grow() {
 func (l *lexicon) merge(from *lexicon) []int32 {
 	ids := make([]int32, len(from.entries))
 	for id, e := range from.entries {
-		ids[id] = l.add(from.token(int32(id)), e.hash, e.count, e.first)
+		ids[id] = l.add(from.token(int32(id)), e.hash, e.count, from.places[id].first)
 	}
 	return ids
 }
@@ -115,9 +185,9 @@ func (l *lexicon) dictionary(d *dictionary) (meanings []int32) {
 		label := d.isLabel(l.token(int32(id)))
 		switch {
 		case e.count > 0 && label:
-			labels = append(labels, ranked{e.count, e.first, int32(id)})
+			labels = append(labels, ranked{e.count, l.places[id].first, int32(id)})
 		case e.count > 0:
-			words = append(words, ranked{e.count, e.first, int32(id)})
+			words = append(words, ranked{e.count, l.places[id].first, int32(id)})
 		case label:
 			meanings[id] = unknownLabel
 		default:

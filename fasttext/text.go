@@ -102,14 +102,24 @@ func readText(ctx context.Context, r io.Reader, n int, depot *depot, onRead func
 // read splits a block into tokens. Lines are those of lineReader.next.
 func (t *textBlock) read(lex *lexicon, b block) {
 	t.tokens, t.lines = t.tokens[:0], t.lines[:0]
-	text, line := b.text, 0
+	var found [batchTokens]foundToken
+	text, n, line := b.text, 0, 0 // n are found, line the tokens of the line
+	endLine := func() {
+		t.lines = append(t.lines, int32(line))
+		line = 0
+	}
 	for i := 0; i < len(text); {
+		if n == batchTokens {
+			t.tokens = lex.addAll(t.tokens, b, found[:])
+			n = 0
+		}
 		c := text[i]
 		if space[c] {
 			if c == '\n' {
-				t.tokens = append(t.tokens, lex.add([]byte(eos), eosHash, 1, b.start+int64(i)))
-				t.lines = append(t.lines, int32(len(t.tokens)-line))
-				line = len(t.tokens)
+				found[n] = foundToken{int32(i), 0, eosHash}
+				n++
+				line++
+				endLine()
 			}
 			i++
 			continue
@@ -118,15 +128,16 @@ func (t *textBlock) read(lex *lexicon, b block) {
 		for ; i < len(text) && !space[text[i]]; i++ {
 			h = fnvStep(h, text[i])
 		}
-		token := text[start:i]
-		t.tokens = append(t.tokens, lex.add(token, h, 1, b.start+int64(start)))
-		if h == eosHash && string(token) == eos {
-			t.lines = append(t.lines, int32(len(t.tokens)-line))
-			line = len(t.tokens)
+		found[n] = foundToken{int32(start), int32(i - start), h}
+		n++
+		line++
+		if h == eosHash && string(text[start:i]) == eos {
+			endLine()
 		}
 	}
-	if line < len(t.tokens) {
-		t.lines = append(t.lines, int32(len(t.tokens)-line))
+	t.tokens = lex.addAll(t.tokens, b, found[:n])
+	if line > 0 {
+		endLine()
 	}
 }
 

@@ -70,10 +70,10 @@ func (w *worker) exchange() {
 	defer w.t.outLock.Unlock()
 	all, own := w.shared.data, w.out.data[:len(w.shared.data)]
 	base := w.base[:len(all)]
-	for i, v := range all {
-		v += own[i] - base[i]
-		all[i], own[i], base[i] = v, v, v
-	}
+	kernel.Axpy(own, -1, base)
+	kernel.Axpy(all, 1, own)
+	copy(own, all)
+	copy(base, all)
 	w.sinceExchange = 0
 }
 

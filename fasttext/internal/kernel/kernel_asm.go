@@ -130,15 +130,29 @@ func (l level) step(row []float32, a float32, x, grad []float32) {
 }
 
 func (l level) exps(v []float32) float32 {
-	whole := len(v) - len(v)%l.lanes()
-	if l == plain || whole == 0 {
+	if l == plain {
 		return plainExps(v)
 	}
-	highest := l.maxWhole(&v[0], whole)
+	whole, highest := len(v)-len(v)%l.lanes(), v[len(v)-1]
 	for _, x := range v[whole:] {
 		highest = max(highest, x)
 	}
-	return l.expsWhole(&v[0], whole, highest) + plainExpsOver(v[whole:], highest)
+	var sum float32
+	if whole > 0 {
+		highest = max(highest, l.maxWhole(&v[0], whole))
+		sum = l.expsWhole(&v[0], whole, highest)
+	}
+	if rest := v[whole:]; len(rest) > 0 {
+		// What fills the last register is too low to count.
+		var last [16]float32
+		for i := range last {
+			last[i] = highest - 100
+		}
+		copy(last[:], rest)
+		sum += l.expsWhole(&last[0], l.lanes(), highest)
+		copy(rest, last[:])
+	}
+	return sum
 }
 
 func (l level) sigmoids(v []float32) {
