@@ -199,6 +199,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.tuning.Run(ctx) })
 	group.Go(func() error { return a.serving.Run(ctx) })
 	group.Go(func() error { return a.transform.Run(ctx) })
+	group.Go(func() error { return a.tidy(ctx) })
 	group.Go(func() error { return a.control.serve(ctx, a.controlHandler(), a.cfg.DrainTimeout, a.log) })
 	group.Go(func() error { return a.public.serve(ctx, a.publicHandler(), a.cfg.DrainTimeout, a.log) })
 	err := group.Wait()

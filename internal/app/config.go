@@ -35,6 +35,7 @@ type Config struct {
 	SecretAccessKey string        `koanf:"secret_access_key"` // never a flag: process lists show those
 	RootSite        string        `koanf:"root_site"`         // bucket whose website is at / of the public listener; "" for none
 	TrainingJobs    int           `koanf:"training_jobs"`     // how many training jobs run at once, at most; 0: as cores and memory allow
+	UploadExpiry    time.Duration `koanf:"upload_expiry"`     // how long a multipart upload may be idle before it is removed; 0 for ever
 	DrainTimeout    time.Duration `koanf:"drain_timeout"`     // how long a stop waits for running requests
 	LogLevel        string        `koanf:"log_level"`         // debug, info, warn or error
 	LogFormat       string        `koanf:"log_format"`        // text or json
@@ -48,6 +49,7 @@ func DefaultConfig() Config {
 		PublicListen:  "127.0.0.1:8080",
 		Region:        "us-east-1",
 		AccountID:     "000000000000",
+		UploadExpiry:  7 * 24 * time.Hour,
 		DrainTimeout:  20 * time.Second,
 		LogLevel:      "info",
 		LogFormat:     "text",
@@ -65,6 +67,7 @@ func Flags(flags *pflag.FlagSet) {
 	flags.String("account-id", d.AccountID, "AWS account to answer as, 12 digits")
 	flags.String("root-site", d.RootSite, "bucket whose website is served at / of the public listener")
 	flags.Int("training-jobs", d.TrainingJobs, "how many training jobs run at once, at most; 0: as many as cores and memory allow")
+	flags.Duration("upload-expiry", d.UploadExpiry, "how long a multipart upload may be idle before it is removed; 0 for ever")
 	flags.Duration("drain-timeout", d.DrainTimeout, "how long a stop waits for running requests")
 	flags.String("log-level", d.LogLevel, "debug, info, warn or error")
 	flags.String("log-format", d.LogFormat, "text or json")
@@ -156,6 +159,7 @@ func (c Config) Validate() error {
 	refuse(!accountID.MatchString(c.AccountID), "account_id is %q; give 12 digits", c.AccountID)
 	refuse((c.AccessKeyID == "") != (c.SecretAccessKey == ""), "access_key_id and secret_access_key go together; one of them is missing")
 	refuse(c.TrainingJobs < 0 || c.TrainingJobs > 1000, "training_jobs is %d; give 1 to 1000, or 0 for as many as cores and memory allow", c.TrainingJobs)
+	refuse(c.UploadExpiry < 0, "upload_expiry is %s; give a time that is not negative, such as 168h, or 0 to keep uploads for ever", c.UploadExpiry)
 	refuse(c.DrainTimeout < 0, "drain_timeout is %s; give a time that is not negative, such as 20s", c.DrainTimeout)
 	refuse(new(slog.Level).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level is %q; give debug, info, warn or error", c.LogLevel)
 	refuse(c.LogFormat != "text" && c.LogFormat != "json", "log_format is %q; give text or json", c.LogFormat)
