@@ -14,7 +14,7 @@ import (
 var updateScripts = flag.Bool("update", false, "write the expected output into the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"heliograph": main})
+	testscript.Main(m, map[string]func(){"heliograph": main, "fasttext": main})
 }
 
 // TestScripts runs the command as its users do: testdata/script/*.txtar.
