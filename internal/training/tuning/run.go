@@ -18,8 +18,8 @@ const (
 	// told: those whose server died.
 	claimInterval = time.Second
 	// watchInterval is how often a tuning job looks at its training jobs when
-	// nothing wakes it. Epochs of small jobs are shorter than it.
-	watchInterval = 100 * time.Millisecond
+	// nothing wakes it, as epochs and ends on this server do.
+	watchInterval = 500 * time.Millisecond
 )
 
 var errLeaseLost = errors.New("the lease was lost")

@@ -147,7 +147,7 @@ func TestStopAndDelete(t *testing.T) {
 	running := h.wait("stopped", "training", func(j tuning.Job) bool {
 		return len(j.Trials) == 2 && !j.Trials[0].Started.IsZero() && !j.Trials[1].Started.IsZero()
 	})
-	time.Sleep(350 * time.Millisecond)
+	time.Sleep(1200 * time.Millisecond) // two looks and more
 	if later, err := h.Describe(h.ctx, "stopped"); err != nil || !later.LastModifiedTime.Equal(running.LastModifiedTime) {
 		t.Errorf("the record was written at %v, and at %v although nothing happened (%v)", running.LastModifiedTime, later.LastModifiedTime, err)
 	}
