@@ -13,6 +13,8 @@ import (
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/heliograph/heliograph/fasttext"
 )
 
 // The names of the one file that is taken out of an archive. BlazingText writes
@@ -22,6 +24,9 @@ const (
 	vectorsFile = "vectors.bin"
 )
 
+// calibrationFile is taken out, too, where it lies beside the model.
+var calibrationFile = fasttext.CalibrationPath(modelFile)
+
 // Bounds on what an archive may cost before it is called hostile. There is none
 // on the ratio of compression: a model that was trained on little text is mostly
 // zeros, which deflate makes a thousand times smaller.
@@ -29,6 +34,7 @@ const (
 	maxEntries     = 1000
 	maxOtherBytes  = 1 << 30   // of files beside the model
 	fastTextMagic  = 793712314 // the first four bytes of a model, little-endian
+	maxCalibration = 16 << 20  // bytes of a calibration
 	maxNestedNames = 3         // model files in folders that a message lists
 )
 
@@ -45,10 +51,12 @@ func badArchive(cause error, format string, args ...any) error {
 	return &archiveError{fmt.Sprintf(format, args...), cause}
 }
 
-// A sink takes a model; Reset makes it empty again.
+// A sink takes a model; Reset makes it empty again. Calibrate takes the calibration
+// that lies beside the model.
 type sink interface {
 	io.Writer
 	Reset() error
+	Calibrate(text []byte) error
 }
 
 // unpack writes the model in the artifact r to w: r is a tar archive with a
@@ -129,6 +137,12 @@ func unpackTar(r io.Reader, w sink, max int64) error {
 		if err != nil {
 			return err
 		}
+		if name == calibrationFile && h.Typeflag == tar.TypeReg {
+			if err := copyCalibration(w, archive); err != nil {
+				return err
+			}
+			continue
+		}
 		if name != modelFile && name != vectorsFile {
 			if base := path.Base(name); (base == modelFile || base == vectorsFile) && len(nested) < maxNestedNames {
 				nested = append(nested, name)
@@ -205,6 +219,20 @@ func copyModel(w io.Writer, r io.Reader, max int64) error {
 		return badArchive(nil, "The model is larger than the %d bytes that this server allows. Train with fewer buckets or a smaller vector_dim, or quantise it.", max)
 	}
 	return err
+}
+
+func copyCalibration(w sink, r io.Reader) error {
+	text, err := io.ReadAll(io.LimitReader(r, maxCalibration+1))
+	if err != nil {
+		return err
+	}
+	if len(text) > maxCalibration {
+		return badArchive(nil, "The archive's %s is larger than %d bytes.", calibrationFile, maxCalibration)
+	}
+	if _, err := fasttext.ParseCalibration(text); err != nil {
+		return badArchive(err, "The archive's %s is %v. Make it again, or leave it out.", calibrationFile, err)
+	}
+	return w.Calibrate(text)
 }
 
 // ctxReader stops when its context ends.

@@ -5,9 +5,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/heliograph/heliograph/fasttext"
 	"github.com/heliograph/heliograph/internal/serving"
 )
 
@@ -135,5 +139,79 @@ func TestObjectReplacedMeanwhile(t *testing.T) {
 		if got := strings.Count(answer, "__label__"); err != nil || got != want {
 			t.Errorf("%s has %d labels, want %d (%v)", endpoint, got, want, err)
 		}
+	}
+}
+
+// TestCalibratedModel serves an archive with a calibration beside the model.
+func TestCalibratedModel(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	content := trained(t, "red", "blue")
+	m, err := fasttext.Load(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calibration, err := m.Calibrate(t.Context(), func(yield func(string, []string) bool) {
+		for i := range 100 { // right three times out of four
+			if !yield([]string{"red", "blue"}[i%2], []string{"__label__" + []string{"red", "blue", "red", "blue", "blue", "blue", "red", "red"}[i%8]}) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "c.json")
+	if err := calibration.SaveFile(path); err != nil {
+		t.Fatal(err)
+	}
+	beside, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := m.WithCalibration(calibration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := func(model, calibration []byte) []byte {
+		return gzipped(t, tarOf(t, file{name: "model.bin.calibration.json", content: calibration}, file{name: "model.bin", content: model}))
+	}
+	h.deploy("plain", h.put("plain.tar.gz", packed(t, content)))
+	h.deploy("calibrated", h.put("calibrated.tar.gz", archive(content, beside)))
+	check := func(h *house) {
+		t.Helper()
+		for endpoint, model := range map[string]*fasttext.Model{"plain": m, "calibrated": want} {
+			p := model.Predict(nil, "red", 1, 0)[0]
+			answer, err := h.invoke(endpoint, asJSON, `{"instances": ["red"]}`)
+			if expected := fmt.Sprintf(`[{"label": ["%s"], "prob": [%s]}]`, p.Label, serving.AppendFloat(nil, float64(p.Prob))); err != nil || answer != expected {
+				t.Errorf("%s says %s, want %s (%v)", endpoint, answer, expected, err)
+			}
+		}
+	}
+	runtime.GC() // what only the uncalibrated view of the model held must not go
+	check(h)
+	again := h.restart(nil)
+	runtime.GC()
+	check(again)
+
+	for name, c := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"other":  {archive(trained(t, "up", "down"), beside), "was not made for the model beside it"},
+		"broken": {archive(content, []byte("{}")), "not a calibration"},
+	} {
+		if e := again.deploy(name, again.put(name, c.content)); e.EndpointStatus != serving.Failed || !strings.Contains(e.FailureReason, c.want) {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	for _, name := range []string{"plain", "calibrated", "other", "broken"} {
+		if err := again.DeleteEndpoint(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		again.awaitGone(name)
+	}
+	if left := again.files(); len(left) != 0 {
+		t.Errorf("files left: %v", left)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,8 +30,9 @@ type artifact struct {
 	location
 	ETag       string `json:",omitempty"`
 	Size       int64  `json:",omitempty"` // bytes of the object
-	Digest     string `json:",omitempty"` // SHA-256 of the model file, in hex; "" before it was unpacked
+	Digest     string `json:",omitempty"` // SHA-256 of the model file, with its calibration if there is one, in hex; "" before it was unpacked
 	ModelBytes int64  `json:",omitempty"` // bytes of the model file
+	Calibrated bool   `json:",omitempty"` // a calibration lay beside the model
 }
 
 // version is what tells one version of an object from others.
@@ -62,7 +64,7 @@ func (s shelf) has(digest string, size int64) bool {
 	return err == nil && info.Mode().IsRegular() && info.Size() == size
 }
 
-func (s shelf) load(digest string) (m *fasttext.Model, err error) {
+func (s shelf) load(a artifact) (m *fasttext.Model, err error) {
 	defer func() {
 		// The engine promises not to panic on any file. Should it break the promise,
 		// one endpoint is to fail, and not the server.
@@ -72,16 +74,34 @@ func (s shelf) load(digest string) (m *fasttext.Model, err error) {
 	}()
 	// A request under way may still use a model that was let go of: it is never closed, and
 	// its file, removed or not, is unmapped when nothing refers to it any more.
-	m, err = fasttext.Open(s.path(digest))
+	path := s.path(a.Digest)
+	m, err = fasttext.Open(path)
+	if err == nil && a.Calibrated {
+		m, err = calibrated(m, path)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errGone
 	}
 	return m, err
 }
 
+func calibrated(m *fasttext.Model, path string) (*fasttext.Model, error) {
+	c, err := fasttext.LoadCalibration(fasttext.CalibrationPath(path))
+	if err != nil {
+		return nil, err
+	}
+	m, err = m.WithCalibration(c)
+	if errors.Is(err, fasttext.ErrOtherModel) || errors.Is(err, fasttext.ErrNotSupervised) {
+		return nil, badArchive(err, "The archive's %s was not made for the model beside it. Make it again, or leave it out.", calibrationFile)
+	}
+	return m, err
+}
+
 func (s shelf) remove(digest string) error {
-	if err := os.Remove(s.path(digest)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, path := range []string{s.path(digest), fasttext.CalibrationPath(s.path(digest))} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }
@@ -93,8 +113,9 @@ func (s shelf) sweep(wanted map[string]bool) error {
 		return err
 	}
 	for _, f := range files {
-		digest, isModel := strings.CutSuffix(f.Name(), modelSuffix)
+		digest, isModel := strings.CutSuffix(strings.TrimSuffix(f.Name(), fasttext.CalibrationPath("")), modelSuffix)
 		isTemp, _ := filepath.Match(tempPattern, f.Name())
+		isTemp = isTemp || strings.Contains(f.Name(), fasttext.CalibrationPath("")+".tmp")
 		if isTemp || isModel && !wanted[digest] {
 			err = errors.Join(err, os.Remove(filepath.Join(s.dir, f.Name())))
 		}
@@ -107,6 +128,8 @@ type draft struct {
 	file *os.File
 	sum  hash.Hash
 	size int64
+
+	calibration []byte // nil if there is none
 }
 
 func (s shelf) draft() (*draft, error) {
@@ -137,9 +160,29 @@ func (d *draft) Reset() error {
 	return d.file.Truncate(0)
 }
 
+// Calibrate keeps the calibration for publish.
+func (d *draft) Calibrate(text []byte) error {
+	d.calibration = text
+	return nil
+}
+
 // publish puts the finished draft on the shelf and returns its digest.
 func (d *draft) publish(s shelf) (digest string, err error) {
-	digest = hex.EncodeToString(d.sum.Sum(nil))
+	sum := d.sum.Sum(nil)
+	if d.calibration != nil { // another model than without
+		with := sha256.Sum256(append(sum, d.calibration...))
+		sum = with[:]
+	}
+	digest = hex.EncodeToString(sum)
+	if d.calibration != nil {
+		err := fasttext.WriteFile(fasttext.CalibrationPath(s.path(digest)), func(w io.Writer) error {
+			_, err := w.Write(d.calibration)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
 	if err := d.file.Truncate(d.size); err != nil { // it may end with a hole
 		return "", err
 	}
@@ -185,7 +228,7 @@ func (l *library) fetch(ctx context.Context, at location) (a artifact, err error
 	if a.Digest, err = d.publish(l.shelf); err != nil {
 		return a, diskError(err)
 	}
-	a.ModelBytes = d.size
+	a.ModelBytes, a.Calibrated = d.size, d.calibration != nil
 	return a, nil
 }
 

@@ -1,6 +1,7 @@
 package serving
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -359,7 +360,12 @@ func (s *Service) answerStream(ctx context.Context, l *live, v *variant, content
 		}
 		return answer(whole, 1)
 	}
-	return eachBlock(body, answer)
+	return eachBlock(body, asyncBlock, MaxBody, func(text []byte, firstLine int) error {
+		if firstLine > 1 && len(bytes.TrimSpace(text)) == 0 {
+			return nil // empty lines at the end of a long body
+		}
+		return answer(text, firstLine)
+	})
 }
 
 const (
@@ -368,38 +374,36 @@ const (
 	asyncBlock     = 1 << 20   // bytes of JSON Lines answered at once, but for longer lines
 )
 
-// eachBlock cuts text at the ends of lines.
-func eachBlock(r io.Reader, each func(block []byte, firstLine int) error) error {
-	buf, kept, line := make([]byte, asyncBlock), 0, 1
+// eachBlock cuts text at the ends of lines into blocks of about that many bytes; a line may
+// have at most that many.
+func eachBlock(r io.Reader, block, longest int, each func(text []byte, firstLine int) error) error {
+	buf, kept, line := make([]byte, block), 0, 1
 	for {
 		n, err := io.ReadFull(r, buf[kept:])
 		end := err == io.EOF || err == io.ErrUnexpectedEOF
 		if err != nil && !end {
 			return err
 		}
-		block := buf[:kept+n]
-		cut := len(block)
+		text := buf[:kept+n]
+		cut := len(text)
 		if !end {
-			cut = lastLine(block)
+			cut = lastLine(text)
 		}
-		if cut > 0 && !(line > 1 && len(strings.TrimSpace(string(block[:cut]))) == 0) {
-			if err := each(block[:cut], line); err != nil {
+		if cut > 0 || end && line == 1 { // an empty body is the model's to refuse
+			if err := each(text[:cut], line); err != nil {
 				return err
 			}
 		}
-		line += strings.Count(string(block[:cut]), "\n")
 		if end {
-			if line == 1 && cut == 0 {
-				return each(nil, line) // an empty body is the model's to refuse
-			}
 			return nil
 		}
-		kept = copy(buf, block[cut:])
-		if kept == len(buf) { // a line longer than the buffer
-			if len(buf) >= MaxBody {
-				return invalid("Line %d of the input is longer than %d bytes.", line, len(buf))
+		line += bytes.Count(text[:cut], []byte("\n"))
+		kept = copy(buf, text[cut:])
+		if kept == len(buf) { // a longer line
+			if kept >= longest {
+				return invalid("Line %d of the input is longer than %d bytes.", line, longest)
 			}
-			buf = append(buf, make([]byte, len(buf))...)
+			buf = append(buf, make([]byte, min(len(buf), longest-len(buf)))...)
 		}
 	}
 }

@@ -223,6 +223,8 @@ func TestAppendFloat(t *testing.T) {
 
 type memory struct{ bytes.Buffer }
 
+func (m *memory) Calibrate([]byte) error { return nil }
+
 func (m *memory) Reset() error {
 	m.Buffer.Reset()
 	return nil
@@ -269,6 +271,41 @@ func FuzzUnpack(f *testing.F) {
 		}
 		if err == nil && len(object) == 0 {
 			t.Fatal("nothing was unpacked without an error")
+		}
+	})
+}
+
+// FuzzEachBlock cuts JSON Lines into blocks: together they are the whole, each but
+// the last ends with a line, and their first lines are numbered as in the whole.
+func FuzzEachBlock(f *testing.F) {
+	for _, seed := range []string{"", "\n", "a", "a\nb\n", "\n\n\na", strings.Repeat("x", 100), strings.Repeat("ab\n", 50) + "c"} {
+		f.Add(seed, 8, 64)
+	}
+	f.Fuzz(func(t *testing.T, text string, block, most int) {
+		block = 1 + int(uint(block)%64)
+		most = block + int(uint(most)%256)
+		var got strings.Builder
+		err := eachBlock(strings.NewReader(text), block, most, func(b []byte, firstLine int) error {
+			if want := strings.Count(text[:got.Len()], "\n") + 1; firstLine != want {
+				t.Fatalf("%q: a block after %q begins with line %d, not %d", text, got.String(), firstLine, want)
+			}
+			if got.Write(b); got.Len() < len(text) && !strings.HasSuffix(string(b), "\n") {
+				t.Fatalf("%q: the block %q ends in the middle of a line", text, b)
+			}
+			return nil
+		})
+		longest := 0
+		for _, l := range strings.SplitAfter(text, "\n") {
+			longest = max(longest, len(l))
+		}
+		if err != nil {
+			if longest < most {
+				t.Fatalf("%q: %v, although the longest line has %d of %d bytes", text, err, longest, most)
+			}
+			return
+		}
+		if got.String() != text {
+			t.Fatalf("the blocks of %q are together %q", text, got.String())
 		}
 	})
 }

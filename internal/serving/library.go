@@ -127,7 +127,7 @@ func (l *library) open(ctx context.Context, a artifact) (*hold, error) {
 			return nil, errs.New(errs.Unavailable, "", "The model takes %d MiB of memory and the server has %d MiB left. Delete an endpoint, train with fewer buckets or a smaller vector_dim, or give the server more memory.",
 				a.ModelBytes>>20, free>>20)
 		}
-		m, err := l.shelf.load(a.Digest)
+		m, err := l.shelf.load(a)
 		if err != nil {
 			l.forget(a)
 			return nil, errors.Join(err, l.shelf.remove(a.Digest))
