@@ -116,7 +116,7 @@ func (a *App) openServices(ctx context.Context) (err error) {
 		AsRole: func(ctx context.Context, _ string) context.Context {
 			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
 		},
-		Parallel: a.cfg.TrainingJobs,
+		Parallel: a.cfg.TrainingJobs, MaxMemoryBytes: int64(a.cfg.TrainingMemory) << 20,
 		Log:      a.log,
 		Metrics:  a.metrics,
 		Finished: func(string, time.Duration) { a.tuning.Wake() },

@@ -35,6 +35,7 @@ type Config struct {
 	SecretAccessKey string        `koanf:"secret_access_key"` // never a flag: process lists show those
 	RootSite        string        `koanf:"root_site"`         // bucket whose website is at / of the public listener; "" for none
 	TrainingJobs    int           `koanf:"training_jobs"`     // how many training jobs run at once, at most; 0: as cores and memory allow
+	TrainingMemory  int           `koanf:"training_memory"`   // MiB that one training job may take; 0: half of the machine's memory
 	UploadExpiry    time.Duration `koanf:"upload_expiry"`     // how long a multipart upload may be idle before it is removed; 0 for ever
 	DrainTimeout    time.Duration `koanf:"drain_timeout"`     // how long a stop waits for running requests
 	LogLevel        string        `koanf:"log_level"`         // debug, info, warn or error
@@ -67,6 +68,7 @@ func Flags(flags *pflag.FlagSet) {
 	flags.String("account-id", d.AccountID, "AWS account to answer as, 12 digits")
 	flags.String("root-site", d.RootSite, "bucket whose website is served at / of the public listener")
 	flags.Int("training-jobs", d.TrainingJobs, "how many training jobs run at once, at most; 0: as many as cores and memory allow")
+	flags.Int("training-memory", d.TrainingMemory, "MiB of memory that one training job may take; 0: half of the machine's")
 	flags.Duration("upload-expiry", d.UploadExpiry, "how long a multipart upload may be idle before it is removed; 0 for ever")
 	flags.Duration("drain-timeout", d.DrainTimeout, "how long a stop waits for running requests")
 	flags.String("log-level", d.LogLevel, "debug, info, warn or error")
@@ -158,6 +160,7 @@ func (c Config) Validate() error {
 	refuse(!regionName.MatchString(c.Region), "region is %q; give an AWS region's name, such as us-east-1 (SDKs refuse others)", c.Region)
 	refuse(!accountID.MatchString(c.AccountID), "account_id is %q; give 12 digits", c.AccountID)
 	refuse((c.AccessKeyID == "") != (c.SecretAccessKey == ""), "access_key_id and secret_access_key go together; one of them is missing")
+	refuse(c.TrainingMemory < 0 || c.TrainingMemory > 1<<30, "training_memory is %d; give a number of MiB, or 0 for half of the machine's memory", c.TrainingMemory)
 	refuse(c.TrainingJobs < 0 || c.TrainingJobs > 1000, "training_jobs is %d; give 1 to 1000, or 0 for as many as cores and memory allow", c.TrainingJobs)
 	refuse(c.UploadExpiry < 0, "upload_expiry is %s; give a time that is not negative, such as 168h, or 0 to keep uploads for ever", c.UploadExpiry)
 	refuse(c.DrainTimeout < 0, "drain_timeout is %s; give a time that is not negative, such as 20s", c.DrainTimeout)

@@ -67,6 +67,7 @@ func TestConfigFaults(t *testing.T) {
 		"control_listen: ninety": `control_listen is "ninety"`,
 		"training_jobs: -1":      "training_jobs is -1",
 		"training_jobs: many":    "training_jobs",
+		"training_memory: -1":    "training_memory is -1",
 		"drain_timeout: -1s":     "drain_timeout",
 		"drain_timeout: soon":    "drain_timeout",
 		"log_level: loud":        `log_level is "loud"`,

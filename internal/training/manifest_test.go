@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/heliograph/heliograph/fasttext"
+	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/training"
 )
@@ -33,6 +35,41 @@ func TestManifestFile(t *testing.T) {
 	source.S3Uri, s.TrainingJobName = "s3://data/stale", "stale"
 	if _, err := h.Create(h.ctx, s); !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), `No S3 objects found under S3 URL "s3://data/parts/gone.txt"`) {
 		t.Errorf("a manifest with an object that is not there: %v", err)
+	}
+}
+
+// A model that is not to be compressed is files under a prefix.
+func TestUncompressedModel(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	h.run(h.Service)
+	h.put("train", text(50, 1))
+	for mode, files := range map[string][]string{"supervised": {"model.bin"}, "cbow": {"vectors.bin", "vectors.txt"}} {
+		s := vectorSpec("plain-"+mode, mode)
+		s.OutputDataConfig.CompressionType = "NONE"
+		h.create(s)
+		job := h.waitDone(s.TrainingJobName)
+		prefix := "output/plain-" + mode + "/output/model/"
+		if job.S3ModelArtifacts != "s3://data/"+prefix {
+			t.Errorf("%s: artifacts %q: %s", mode, job.S3ModelArtifacts, job.FailureReason)
+		}
+		page, err := h.blobs.List(t.Context(), "data", blob.ListOptions{Prefix: prefix})
+		if err != nil || len(page.Objects) != len(files) {
+			t.Fatalf("%s: %v, %v", mode, page.Objects, err)
+		}
+		for i, name := range files {
+			if page.Objects[i].Key != prefix+name || page.Objects[i].Size < 100 {
+				t.Errorf("%s: %+v", mode, page.Objects[i])
+			}
+		}
+		object, err := h.blobs.Open(t.Context(), "data", prefix+files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fasttext.Load(object); err != nil {
+			t.Errorf("%s: %v", files[0], err)
+		}
+		object.Close()
 	}
 }
 

@@ -156,6 +156,7 @@ func (s *Service) task(c *claim, p settings) trainer.Task {
 		Patience:      p.int("patience"),
 		EveryEpoch:    c.job.Tuned != nil && c.job.Tuned.EveryEpoch,
 		Evaluation:    p.bool("evaluation"),
+		Plain:         c.job.OutputDataConfig.CompressionType == "NONE",
 		MemoryBytes:   s.MaxMemoryBytes,
 	}
 }

@@ -132,8 +132,6 @@ func (s *Spec) checkOffered() error {
 	switch {
 	case len(resources.InstanceGroups) > 0:
 		return errs.Invalidf("InstanceGroups are not offered. Use InstanceType and InstanceCount.")
-	case s.OutputDataConfig.CompressionType == "NONE":
-		return errs.Invalidf("The output compression type NONE is not offered yet. Use GZIP or leave it out.")
 	}
 	if wait := s.StoppingCondition.MaxWaitTimeInSeconds; s.EnableManagedSpotTraining &&
 		(wait == nil || s.StoppingCondition.MaxRuntimeInSeconds != nil && *wait < *s.StoppingCondition.MaxRuntimeInSeconds) {
@@ -160,13 +158,18 @@ func (s *Spec) checkInstances(p settings) error {
 	return nil
 }
 
-// artifact is where the model goes: {S3OutputPath}/{TrainingJobName}/output/model.tar.gz.
+// artifact is where the model goes: {S3OutputPath}/{TrainingJobName}/output/model.tar.gz,
+// or its files under …/output/model/ if they are not to be compressed.
 func (s *Spec) artifact() (bucket, key string, err error) {
 	bucket, prefix, err := parseURI(s.OutputDataConfig.S3OutputPath)
 	if prefix = strings.TrimRight(prefix, "/"); prefix != "" {
 		prefix += "/"
 	}
-	return bucket, prefix + s.TrainingJobName + "/output/model.tar.gz", err
+	name := "model.tar.gz"
+	if s.OutputDataConfig.CompressionType == "NONE" {
+		name = "model/"
+	}
+	return bucket, prefix + s.TrainingJobName + "/output/" + name, err
 }
 
 // channelsOf says which channels a mode reads, as completes "It reads ….".

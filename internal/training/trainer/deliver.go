@@ -20,7 +20,13 @@ func (r *runner) deliver(metrics []Metric, files ...file) error {
 	if err := r.to.write(frameTrained, nil); err != nil {
 		return err
 	}
-	if err := pack(parts{r.to, frameArchive}, files...); err != nil {
+	var err error
+	if to := (parts{r.to, frameArchive}); r.task.Plain {
+		err = packPlain(to, files...)
+	} else {
+		err = pack(to, files...)
+	}
+	if err != nil {
 		return err
 	}
 	return r.to.json(frameDone, metrics)
@@ -36,7 +42,15 @@ func pack(w io.Writer, files ...file) error {
 	if err != nil {
 		return err
 	}
-	archive := tar.NewWriter(zip)
+	if err := packPlain(zip, files...); err != nil {
+		return err
+	}
+	return zip.Close()
+}
+
+// packPlain writes the tar archive.
+func packPlain(w io.Writer, files ...file) error {
+	archive := tar.NewWriter(w)
 	for _, f := range files {
 		var size counter // the header has it, before the content
 		if err := f.save(&size); err != nil {
@@ -50,10 +64,7 @@ func pack(w io.Writer, files ...file) error {
 			return err
 		}
 	}
-	if err := archive.Close(); err != nil {
-		return err
-	}
-	return zip.Close()
+	return archive.Close()
 }
 
 // counter is a writer that only counts.

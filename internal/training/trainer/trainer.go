@@ -38,6 +38,7 @@ type Task struct {
 	Evaluation    bool // word vectors: compare them with people's scores of the channel evaluation
 
 	Channels    []Channel
+	Plain       bool  // the archive is a tar file that is not compressed
 	MemoryBytes int64 // what the matrices may take
 }
 
