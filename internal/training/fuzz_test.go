@@ -2,6 +2,7 @@ package training
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"strings"
@@ -132,6 +133,9 @@ func FuzzSearch(f *testing.F) {
 		if q.Expression != nil {
 			q.Expression.holds(a)
 			q.Expression.holds(b)
+		}
+		for _, j := range []*searched{a, b} {
+			j.key = j.values(cmp.Or(q.SortBy, "LastModifiedTime"))
 		}
 		if q.compare(a, b) == 0 {
 			t.Errorf("%s: two jobs of different names are equal", query)

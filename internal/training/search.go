@@ -82,7 +82,10 @@ func (s *Service) Search(ctx context.Context, q SearchQuery) (page []Job, next s
 	if err != nil {
 		return nil, "", 0, err
 	}
-	slices.SortStableFunc(found, func(a, b *searched) int { return q.compare(a, b) })
+	for _, j := range found {
+		j.key = j.values(cmp.Or(q.SortBy, "LastModifiedTime"))
+	}
+	slices.SortFunc(found, q.compare)
 	start := 0
 	if from.Name != "" {
 		// After the last of the page before, or where it was if it is gone.
@@ -122,12 +125,10 @@ func (s *Service) satisfying(ctx context.Context, q SearchQuery) (found []*searc
 	}
 }
 
-// compare sorts by the property, jobs without it last, and then by name.
+// compare sorts by the keys, jobs without one last, and then by name.
 func (q *SearchQuery) compare(a, b *searched) int {
-	by := cmp.Or(q.SortBy, "LastModifiedTime")
-	x, y := a.values(by), b.values(by)
 	order := 0
-	switch {
+	switch x, y := a.key, b.key; {
 	case len(x) == 0 && len(y) > 0:
 		return 1
 	case len(x) > 0 && len(y) == 0:

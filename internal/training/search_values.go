@@ -60,7 +60,15 @@ func timeOf(t time.Time) []value {
 	if t.IsZero() {
 		return nil
 	}
-	return []value{{text: t.UTC().Format(time.RFC3339), at: t, kind: timeValue}}
+	return []value{{at: t, kind: timeValue}}
+}
+
+// word is the value as Contains and In see it.
+func (v value) word() string {
+	if v.kind == timeValue {
+		return v.at.UTC().Format(time.RFC3339)
+	}
+	return v.text
 }
 
 func (v value) compare(w value) int {
@@ -93,6 +101,7 @@ func (v value) parse(given string) (value, bool) {
 // searched is a job with its properties.
 type searched struct {
 	job  Job
+	key  []value        // to sort by
 	tree map[string]any // the job in JSON, once asked for
 }
 
@@ -268,11 +277,11 @@ func (f *SearchFilter) holds(values []value) bool {
 	case opAtMost:
 		return test(func(order int) bool { return order <= 0 })
 	case opContains:
-		return slices.ContainsFunc(values, func(v value) bool { return strings.Contains(v.text, *f.Value) })
+		return slices.ContainsFunc(values, func(v value) bool { return strings.Contains(v.word(), *f.Value) })
 	case opIn:
 		for word := range strings.SplitSeq(*f.Value, ",") {
 			word = strings.TrimSpace(word)
-			if slices.ContainsFunc(values, func(v value) bool { return v.text == word }) {
+			if slices.ContainsFunc(values, func(v value) bool { return v.word() == word }) {
 				return true
 			}
 		}
