@@ -2,7 +2,9 @@ package s3
 
 import (
 	"encoding/xml"
+	"io"
 	"net/http"
+	"time"
 
 	"github.com/heliograph/heliograph/internal/awsapi/wire"
 	"github.com/heliograph/heliograph/internal/errs"
@@ -105,7 +107,24 @@ func (c *call) fail(err error) {
 		c.w.WriteHeader(status)
 		return
 	}
+	if status == http.StatusInternalServerError || status == http.StatusInsufficientStorage {
+		c.takeRest()
+	}
 	c.writeXML(status, c.errorBody(err))
+}
+
+// Bounds on what takeRest reads.
+const (
+	restBytes = 256 << 20
+	restTime  = 15 * time.Second
+)
+
+// takeRest reads a body that the disk had no room for. Clients send all of it
+// before they look for an answer; without that, they would see a broken
+// connection in its place, and try again.
+func (c *call) takeRest() {
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(restTime)) // the server lifts it with the next request
+	_, _ = io.CopyN(io.Discard, c.r.Body, restBytes)
 }
 
 // log writes what the operator has to know of err.
