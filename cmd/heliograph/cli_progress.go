@@ -18,20 +18,20 @@ import (
 // elsewhere.
 type progress interface {
 	read(words int64)
-	show(fasttext.Progress)
+	show(fraction float64, text string)
 	say(format string, args ...any) // a line of its own
 	end()
 }
 
-// newProgress shows the progress of a training of so many epochs on w.
-func newProgress(w io.Writer, epochs int) progress {
+// newProgress shows the progress of a training on w.
+func newProgress(w io.Writer) progress {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return newBar(f, epochs)
+		return newBar(f)
 	}
-	return &plainProgress{w: w, epochs: epochs}
+	return &plainProgress{w: w}
 }
 
-// figures words the moving part of the progress.
+// figures words the moving part of the progress of the original's algorithm.
 func figures(p fasttext.Progress, epochs int) string {
 	return fmt.Sprintf("epoch %d/%d  %s words/s  loss %.4f  lr %.4f  %s left",
 		p.Epoch, epochs, short(p.WordsPerSecond), p.Loss, p.LR, p.Remaining.Round(time.Second))
@@ -52,16 +52,15 @@ func short(n float64) string {
 
 type plainProgress struct {
 	w      io.Writer
-	epochs int
 	tenths int // shown
 }
 
 func (p *plainProgress) read(int64) {}
 
-func (p *plainProgress) show(now fasttext.Progress) {
-	if tenths := int(now.Fraction * 10); tenths > p.tenths {
+func (p *plainProgress) show(fraction float64, text string) {
+	if tenths := int(fraction * 10); tenths > p.tenths {
 		p.tenths = tenths
-		p.say("%3d%%  %s", 10*tenths, figures(now, p.epochs))
+		p.say("%3d%%  %s", 10*tenths, text)
 	}
 }
 
@@ -73,16 +72,14 @@ type barProgress struct {
 	container *mpb.Progress
 	bar       *mpb.Bar
 	text      atomic.Pointer[string]
-	epochs    int
 	done      bool
 }
 
 const barSteps = 1000
 
-func newBar(f *os.File, epochs int) *barProgress {
+func newBar(f *os.File) *barProgress {
 	p := &barProgress{
 		container: mpb.New(mpb.WithOutput(f), mpb.WithWidth(32), mpb.WithRefreshRate(150*time.Millisecond)),
-		epochs:    epochs,
 	}
 	p.read(0)
 	p.bar = p.container.AddBar(barSteps,
@@ -97,11 +94,10 @@ func (p *barProgress) read(words int64) {
 	p.text.Store(&text)
 }
 
-func (p *barProgress) show(now fasttext.Progress) {
-	text := figures(now, p.epochs)
+func (p *barProgress) show(fraction float64, text string) {
 	p.text.Store(&text)
-	p.done = now.Fraction >= 1
-	p.bar.SetCurrent(min(int64(now.Fraction*barSteps), barSteps-1)) // the last step is end's
+	p.done = fraction >= 1
+	p.bar.SetCurrent(min(int64(fraction*barSteps), barSteps-1)) // the last step is end's
 }
 
 func (p *barProgress) say(format string, args ...any) {

@@ -14,9 +14,10 @@ import (
 func TestProgressOnATerminalIsABar(t *testing.T) {
 	t.Parallel()
 	terminal, screen := mustOpenTerminal(t)
-	p := newProgress(terminal, 10)
+	p := newProgress(terminal)
 	for i := range 101 {
-		p.show(trainingAt(float64(i) / 100))
+		now := trainingAt(float64(i) / 100)
+		p.show(now.Fraction, figures(now, 10))
 		if i == 50 {
 			p.say("epoch 5  validation accuracy 0.9")
 			time.Sleep(400 * time.Millisecond) // the bar draws by the clock

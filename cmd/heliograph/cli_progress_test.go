@@ -18,10 +18,11 @@ func trainingAt(fraction float64) fasttext.Progress {
 func TestPlainProgressIsALineATenth(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	p := newProgress(&b, 10)
+	p := newProgress(&b)
 	p.read(1000)
 	for i := range 101 {
-		p.show(trainingAt(float64(i) / 100))
+		now := trainingAt(float64(i) / 100)
+		p.show(now.Fraction, figures(now, 10))
 	}
 	p.say("epoch %d  validation accuracy %.4f", 10, 0.9)
 	p.end()

@@ -19,9 +19,10 @@ import (
 )
 
 // trainFlags are the options of training; train and evaluate --cross-validate share
-// them. The defaults suit some hundred to some ten thousand texts, and give a file of
+// them. Those of the original's algorithm suit some hundred to some ten thousand texts, and give a file of
 // about 20 MB.
 type trainFlags struct {
+	recipe        recipeFlag
 	args          fasttext.Args
 	loss          string
 	deterministic bool
@@ -36,6 +37,14 @@ type trainFlags struct {
 func (f *trainFlags) add(c *cobra.Command) {
 	f.args = fasttext.SupervisedDefaults()
 	f.args.Label = dataset.DefaultLabelPrefix
+	f.recipe.add(c)
+	c.Flags().IntVar(&f.args.Thread, "threads", runtime.GOMAXPROCS(0), "workers; with --recipe fasttext and 1, the same seed gives the same model")
+	c.Flags().IntVar(&f.args.Seed, "seed", 1, "of every random choice")
+	ofOriginal(c, f.addOriginal)
+}
+
+// addOriginal adds the options of the original's algorithm.
+func (f *trainFlags) addOriginal(c *cobra.Command) {
 	flags := c.Flags()
 	flags.IntVar(&f.args.Dim, "dim", 20, "length of the vectors")
 	flags.Float64Var(&f.args.LR, "lr", 0.5, "learning rate at the start, it falls to 0")
@@ -47,10 +56,8 @@ func (f *trainFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.loss, "loss", "softmax", "softmax (one label a text), ova (several), hs (many labels), ns")
 	f.args.Bucket = 200_000
 	flags.Var((*bucketFlag)(&f.args.Bucket), "bucket", `rows that n-grams share, by hash, each taking 4 bytes times dim; "auto" for what the text needs`)
-	flags.IntVar(&f.args.Thread, "threads", runtime.GOMAXPROCS(0), "workers; with 1, the same seed gives the same model")
 	flags.BoolVar(&f.deterministic, "deterministic", false, "the same seed gives the same model with any number of threads; slower")
 	f.weights.add(c)
-	flags.IntVar(&f.args.Seed, "seed", 1, "of every random choice")
 	flags.StringVar(&f.args.PretrainedVectors, "pretrained-vectors", "", "word vectors (.vec) to start from")
 	flags.BoolVar(&f.stopping.on, "early-stopping", false, "stop when the validation accuracy stops rising, and keep the best epoch")
 	flags.IntVar(&f.stopping.patience, "patience", 4, "epochs without a rise before --early-stopping stops")
@@ -83,8 +90,11 @@ func (b *bucketFlag) Set(s string) error {
 
 func (*bucketFlag) Type() string { return "rows" }
 
-func (f *trainFlags) validate() error {
-	var err error
+func (f *trainFlags) validate(c *cobra.Command) error {
+	err := f.recipe.choose(c)
+	if err != nil {
+		return err
+	}
 	if f.args.Loss, err = fasttext.ParseLoss(f.loss); err != nil {
 		return fmt.Errorf("--loss: %w", err)
 	}
@@ -109,6 +119,8 @@ type training struct {
 	autotune *autotuneFlags      // nil, or not on: without a search
 	tuned    *fasttext.Autotuned // what the search found
 
+	recipe *fasttext.RecipeReport // of the linear recipe
+
 	model      *fasttext.Model
 	vocabulary int
 	tokens     int64
@@ -120,6 +132,9 @@ type training struct {
 }
 
 func (t *training) run(ctx context.Context) error {
+	if t.flags.recipe.linear() {
+		return t.cook(ctx)
+	}
 	if t.autotune != nil && t.autotune.on() {
 		return t.search(ctx)
 	}
@@ -140,7 +155,7 @@ func (t *training) run(ctx context.Context) error {
 		OnVocabulary:  func(tokens int64, vocabulary, _ int) { t.tokens, t.vocabulary = tokens, vocabulary },
 		OnProgress: func(p fasttext.Progress) {
 			t.last = p
-			t.progress.show(p)
+			t.progress.show(p.Fraction, figures(p, t.flags.args.Epoch))
 		},
 		OnEpoch: t.epochEnds(ctx),
 	}
@@ -241,4 +256,4 @@ func fileSize(n int64) string {
 }
 
 // quietProgress shows nothing.
-func quietProgress() progress { return &plainProgress{w: io.Discard, epochs: 1} }
+func quietProgress() progress { return &plainProgress{w: io.Discard} }

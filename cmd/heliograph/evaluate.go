@@ -183,11 +183,11 @@ func meanAndDeviation(values []float64) (mean, deviation float64) {
 // crossValidate trains and measures a model for each fold. The report is of all rows
 // together, each measured once, by the model that hasn't seen it.
 func (e *evaluateCommand) crossValidate(c *cobra.Command, name string, rows []dataset.Row, k int, normalize bool) (*evaluation, error) {
-	if err := e.train.validate(); err != nil {
+	if err := e.train.validate(c); err != nil {
 		return nil, err
 	}
-	if e.train.stopping.on {
-		return nil, errors.New("--early-stopping would choose the epoch by the rows it is measured on: leave it out, or use train with --validation")
+	if err := e.train.checkCrossValidation(); err != nil {
+		return nil, err
 	}
 	folds, err := dataset.Folds(rows, k, uint64(e.train.args.Seed))
 	if err != nil {

@@ -28,6 +28,11 @@ line breaks gone. Lines with labels (__label__billing my card …) are taken as 
 are, as fastText does. --normalize and --raw decide otherwise. A model's file has no
 place to say which it was, so "predict" and "evaluate" normalise unless told --raw.
 
+--recipe linear, the default, finds features and costs itself by rows that it leaves
+out meanwhile, then learns from all of them: docs/training.md describes it. --recipe fasttext
+is the original's algorithm; its options (--dim, --lr, --epochs and so on) ask for it too.
+Both write models of the same form.
+
 With --validation or --validation-fraction the report says how well the model
 does on text it hasn't seen.
 
@@ -55,8 +60,8 @@ honest one, measure the model on rows that neither it nor the search has seen.`,
 	t.read.add(c)
 	t.normalize.add(c)
 	t.train.add(c)
-	t.resume.add(c)
-	t.autotune.add(c)
+	ofOriginal(c, t.resume.add)
+	ofOriginal(c, t.autotune.add)
 	flags := c.Flags()
 	flags.StringVarP(&t.input, "input", "i", "", "file to learn from, - for standard input")
 	flags.StringVar(&t.validation, "validation", "", "file to measure the model on")
@@ -83,7 +88,7 @@ type trainCommand struct {
 }
 
 func (t *trainCommand) run(c *cobra.Command) error {
-	if err := t.train.validate(); err != nil {
+	if err := t.train.validate(c); err != nil {
 		return err
 	}
 	if t.validation == "" && t.fraction == 0 {
@@ -125,7 +130,10 @@ func (t *trainCommand) run(c *cobra.Command) error {
 	if err := t.hold(c, r, run); err != nil {
 		return err
 	}
-	run.progress = newProgress(c.ErrOrStderr(), t.train.args.Epoch)
+	run.progress = newProgress(c.ErrOrStderr())
+	if t.train.recipe.implied != "" {
+		run.progress.say("training with --recipe fasttext, as %s asks", t.train.recipe.implied)
+	}
 	if err := run.run(c.Context()); err != nil {
 		if errors.Is(err, context.Canceled) && exists(t.resume.checkpoint) {
 			return fmt.Errorf("interrupted: the same command goes on from %s", t.resume.checkpoint)
@@ -201,18 +209,21 @@ type trainReport struct {
 	Several        int          `json:"rows_with_several_labels"`
 	Empty          int          `json:"rows_without_text"`
 	Labels         int          `json:"labels"`
-	Tokens         int64        `json:"tokens"` // words, labels and line ends
+	Tokens         int64        `json:"tokens,omitempty"` // words, labels and line ends; of --recipe fasttext
 	Vocabulary     int          `json:"vocabulary"`
 	Normalized     bool         `json:"normalized"`
-	Epochs         int          `json:"epochs"`
+	Recipe         string       `json:"recipe"`
+	Epochs         int          `json:"epochs,omitempty"`
 	BestEpoch      int          `json:"best_epoch,omitempty"`
-	Loss           float64      `json:"loss"`
+	Loss           float64      `json:"loss,omitempty"`
 	Seconds        float64      `json:"seconds"`
-	WordsPerSecond float64      `json:"words_per_second"`
+	WordsPerSecond float64      `json:"words_per_second,omitempty"`
 	Model          string       `json:"model"`
 	Bytes          int64        `json:"bytes"`
 	Validation     *scoreReport `json:"validation,omitempty"`
 	Autotune       *tuneReport  `json:"autotune,omitempty"`
+
+	Linear *fasttext.RecipeReport `json:"linear,omitempty"` // of --recipe linear
 
 	Calibration *calibrationReport `json:"calibration,omitempty"`
 
@@ -228,7 +239,7 @@ func newTrainReport(ctx context.Context, run *training, input, output string) (*
 		Input: input, Rows: run.source.rows, Unlabelled: run.source.rows - run.source.labelled,
 		Several: run.source.several, Empty: run.source.empty,
 		Labels: len(run.model.Labels()), Tokens: run.tokens, Vocabulary: run.vocabulary,
-		Normalized: run.normalize, Epochs: run.epochs, BestEpoch: run.bestEpoch,
+		Normalized: run.normalize, Recipe: run.flags.recipe.name, Linear: run.recipe, Epochs: run.epochs, BestEpoch: run.bestEpoch,
 		Loss: run.last.Loss, Seconds: run.took.Seconds(), WordsPerSecond: run.last.WordsPerSecond,
 		Model: output, Bytes: info.Size(), lossName: run.flags.loss,
 	}
@@ -246,7 +257,11 @@ func newTrainReport(ctx context.Context, run *training, input, output string) (*
 // WriteText writes the report for people.
 func (r *trainReport) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s, %s, %s, %s", r.Input, counted(r.Rows, "row"), counted(r.Labels, "label"), counted(int(r.Tokens), "token"), counted(r.Vocabulary, "different word"))
+	fmt.Fprintf(&b, "%s: %s, %s, ", r.Input, counted(r.Rows, "row"), counted(r.Labels, "label"))
+	if r.Tokens > 0 {
+		fmt.Fprintf(&b, "%s, ", counted(int(r.Tokens), "token"))
+	}
+	b.WriteString(counted(r.Vocabulary, "different word"))
 	if r.Normalized {
 		b.WriteString(", normalised")
 	} else {
@@ -259,18 +274,24 @@ func (r *trainReport) WriteText(w io.Writer) error {
 	if r.Empty > 0 {
 		fmt.Fprintf(&b, "  %s without text\n", counted(r.Empty, "row"))
 	}
-	if r.Several*10 > r.Rows && r.lossName == "softmax" {
+	if r.Several*10 > r.Rows && r.Linear == nil && r.lossName == "softmax" {
 		fmt.Fprintf(&b, "  %s with several labels: --loss ova judges each label by itself\n", counted(r.Several, "row"))
 	}
-	if r.Autotune != nil {
+	switch {
+	case r.Linear != nil:
+		writeRecipe(&b, r.Linear, r.Seconds)
+	case r.Autotune != nil:
 		fmt.Fprintf(&b, "tried %s in %s, best of %s: %.4f\n  %s", counted(r.Autotune.Trials, "choice")+" of options", seconds(r.Seconds), r.Autotune.Metric, r.Autotune.Score, r.Autotune.Options)
-	} else {
+	default:
 		fmt.Fprintf(&b, "trained %s in %s, %s words/s, loss %.4f", counted(r.Epochs, "epoch"), seconds(r.Seconds), short(r.WordsPerSecond), r.Loss)
 	}
 	if r.BestEpoch > 0 {
 		fmt.Fprintf(&b, "; kept epoch %d", r.BestEpoch)
 	}
-	fmt.Fprintf(&b, "\n%s: %s\n", r.Model, fileSize(r.Bytes))
+	if r.Linear == nil {
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "%s: %s\n", r.Model, fileSize(r.Bytes))
 	if r.Validation == nil {
 		b.WriteString("\nnot measured: give --validation or --validation-fraction to know how good it is\n")
 	} else {
