@@ -2,10 +2,7 @@ package tuning
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -62,106 +59,6 @@ func (s *Spec) validate() error {
 	return s.checkStrategy()
 }
 
-func (s *Spec) checkMembers() error {
-	var c constraints
-	c.text(s.HyperParameterTuningJobName, "hyperParameterTuningJobName", 32, jobName)
-	config, at := &s.HyperParameterTuningJobConfig, "hyperParameterTuningJobConfig."
-	c.enum(config.Strategy, at+"strategy", "Bayesian", "Random", "Hyperband", "Grid")
-	c.optional(config.TrainingJobEarlyStoppingType, at+"trainingJobEarlyStoppingType", "Off", "Auto")
-	limits := config.ResourceLimits
-	c.within(limits.MaxNumberOfTrainingJobs, at+"resourceLimits.maxNumberOfTrainingJobs", 1, math.MaxInt)
-	c.within(&limits.MaxParallelTrainingJobs, at+"resourceLimits.maxParallelTrainingJobs", 1, math.MaxInt)
-	c.within(limits.MaxRuntimeInSeconds, at+"resourceLimits.maxRuntimeInSeconds", 120, 15_768_000)
-	if band := config.hyperband(); band != nil {
-		c.within(band.MinResource, at+"strategyConfig.hyperbandStrategyConfig.minResource", 1, maxEpochs)
-		c.within(band.MaxResource, at+"strategyConfig.hyperbandStrategyConfig.maxResource", 1, maxEpochs)
-	}
-	if criteria := config.TuningJobCompletionCriteria; criteria != nil {
-		at := at + "tuningJobCompletionCriteria."
-		if n := criteria.BestObjectiveNotImproving; n != nil {
-			c.within(n.MaxNumberOfTrainingJobsNotImproving, at+"bestObjectiveNotImproving.maxNumberOfTrainingJobsNotImproving", 3, math.MaxInt)
-		}
-		if n := criteria.ConvergenceDetected; n != nil {
-			c.optional(n.CompleteOnConvergence, at+"convergenceDetected.completeOnConvergence", "Disabled", "Enabled")
-		}
-	}
-	if seed := config.RandomSeed; seed != nil && *seed < 0 {
-		c.add(*seed, at+"randomSeed", "Member must have value greater than or equal to 0")
-	}
-	checkObjectiveMembers(&c, config.HyperParameterTuningJobObjective, at+"hyperParameterTuningJobObjective")
-	checkRangeMembers(&c, config.ParameterRanges, at+"parameterRanges")
-	c.count(len(s.TrainingJobDefinitions), "trainingJobDefinitions", 0, 10)
-	for i, d := range s.Definitions() {
-		at := "trainingJobDefinition."
-		if s.TrainingJobDefinition == nil {
-			at = fmt.Sprintf("trainingJobDefinitions.%d.member.", i+1)
-		}
-		if d.DefinitionName != "" {
-			c.text(d.DefinitionName, at+"definitionName", 64, definitionName)
-		}
-		checkObjectiveMembers(&c, d.TuningObjective, at+"tuningObjective")
-		checkRangeMembers(&c, d.HyperParameterRanges, at+"hyperParameterRanges")
-		c.count(len(d.StaticHyperParameters), at+"staticHyperParameters", 0, 100)
-		if d.RetryStrategy != nil {
-			c.within(&d.RetryStrategy.MaximumRetryAttempts, at+"retryStrategy.maximumRetryAttempts", 1, 30)
-		}
-		if r := d.HyperParameterTuningResourceConfig; r != nil {
-			c.optional(r.AllocationStrategy, at+"hyperParameterTuningResourceConfig.allocationStrategy", "Prioritized")
-			c.count(len(r.InstanceConfigs), at+"hyperParameterTuningResourceConfig.instanceConfigs", 0, 6)
-		}
-	}
-	if w := s.WarmStartConfig; w != nil {
-		c.enum(w.WarmStartType, "warmStartConfig.warmStartType", "IdenticalDataAndAlgorithm", "TransferLearning")
-		c.count(len(w.ParentHyperParameterTuningJobs), "warmStartConfig.parentHyperParameterTuningJobs", 1, 5)
-		for i, p := range w.ParentHyperParameterTuningJobs {
-			c.text(p.HyperParameterTuningJobName,
-				fmt.Sprintf("warmStartConfig.parentHyperParameterTuningJobs.%d.member.hyperParameterTuningJobName", i+1), 32, jobName)
-		}
-	}
-	if s.Autotune != nil {
-		c.enum(s.Autotune.Mode, "autotune.mode", "Enabled")
-	}
-	c.count(len(s.Tags), "tags", 0, 50)
-	return c.err()
-}
-
-func checkObjectiveMembers(c *constraints, o *Objective, at string) {
-	if o != nil {
-		c.enum(o.Type, at+".type", "Maximize", "Minimize")
-		c.text(o.MetricName, at+".metricName", 255, nil)
-	}
-}
-
-func checkRangeMembers(c *constraints, r *ParameterRanges, at string) {
-	if r == nil {
-		return
-	}
-	numeric := func(ranges []NumericRange, at string) {
-		c.count(len(ranges), at, 0, 30)
-		for i, n := range ranges {
-			at := fmt.Sprintf("%s.%d.member.", at, i+1)
-			c.text(n.Name, at+"name", 256, nil)
-			c.text(n.MinValue, at+"minValue", 256, nil)
-			c.text(n.MaxValue, at+"maxValue", 256, nil)
-			c.optional(n.ScalingType, at+"scalingType", "Auto", "Linear", "Logarithmic", "ReverseLogarithmic")
-		}
-	}
-	numeric(r.IntegerParameterRanges, at+".integerParameterRanges")
-	numeric(r.ContinuousParameterRanges, at+".continuousParameterRanges")
-	c.count(len(r.CategoricalParameterRanges), at+".categoricalParameterRanges", 0, 30)
-	for i, n := range r.CategoricalParameterRanges {
-		at := fmt.Sprintf("%s.categoricalParameterRanges.%d.member.", at, i+1)
-		c.text(n.Name, at+"name", 256, nil)
-		c.count(len(n.Values), at+"values", 1, 30)
-		for j, v := range n.Values {
-			if len(v) > 256 {
-				c.add(v, fmt.Sprintf("%svalues.%d.member", at, j+1), "Member must have length less than or equal to 256")
-			}
-		}
-	}
-	c.count(len(r.AutoParameters), at+".autoParameters", 0, 100)
-}
-
 // checkObjective holds the objective against what BlazingText's jobs report.
 func (s *Spec) checkObjective(definition int) error {
 	d, o := s.Definitions()[definition], s.Objective(definition)
@@ -198,17 +95,6 @@ func (s *Spec) checkObjective(definition int) error {
 	return nil
 }
 
-// ranges are those of a definition.
-func (s *Spec) ranges(definition int) *ParameterRanges {
-	if r := s.Definitions()[definition].HyperParameterRanges; r != nil {
-		return r
-	}
-	if r := s.HyperParameterTuningJobConfig.ParameterRanges; r != nil {
-		return r
-	}
-	return &ParameterRanges{}
-}
-
 // checkRanges holds the ranges against each other and the static hyperparameters.
 func (s *Spec) checkRanges(definition int) error {
 	space, err := s.space(definition)
@@ -233,76 +119,6 @@ func (s *Spec) checkRanges(definition int) error {
 		seen[r.Name] = true
 	}
 	return nil
-}
-
-// space is what is searched for a definition.
-func (s *Spec) space(definition int) (search.Space, error) {
-	var space search.Space
-	given := s.ranges(definition)
-	for kind, ranges := range map[search.Kind][]NumericRange{search.Integer: given.IntegerParameterRanges, search.Continuous: given.ContinuousParameterRanges} {
-		for _, n := range ranges {
-			r, err := n.parse(kind)
-			if err != nil {
-				return nil, err
-			}
-			space = append(space, r)
-		}
-	}
-	for _, n := range given.CategoricalParameterRanges {
-		values := slices.Clone(n.Values)
-		slices.Sort(values)
-		if len(slices.Compact(values)) != len(n.Values) {
-			return nil, errs.Invalidf("The range of the hyperparameter %q has a value twice.", clip(n.Name, 256))
-		}
-		space = append(space, search.Range{Name: n.Name, Kind: search.Categorical, Values: n.Values})
-	}
-	// The order in which ranges are given must not matter to what is chosen.
-	slices.SortFunc(space, func(a, b search.Range) int { return strings.Compare(a.Name, b.Name) })
-	return space, nil
-}
-
-func (n NumericRange) parse(kind search.Kind) (search.Range, error) {
-	r := search.Range{Name: n.Name, Kind: kind}
-	number := func(text string) (float64, error) {
-		if kind == search.Integer {
-			v, err := strconv.ParseInt(strings.TrimSpace(text), 10, 53)
-			return float64(v), err
-		}
-		v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-		if err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
-			err = strconv.ErrRange
-		}
-		return v, err
-	}
-	what := map[search.Kind]string{search.Integer: "an integer", search.Continuous: "a number"}[kind]
-	var err, err2 error
-	r.Min, err = number(n.MinValue)
-	r.Max, err2 = number(n.MaxValue)
-	name := clip(n.Name, 256)
-	switch {
-	case errors.Join(err, err2) != nil:
-		return r, errs.Invalidf("The range of the hyperparameter %q is %q to %q; both must be %s.", name, clip(n.MinValue, 100), clip(n.MaxValue, 100), what)
-	case r.Min > r.Max:
-		return r, errs.Invalidf("The range of the hyperparameter %q begins at %s, above its end %s.", name, n.MinValue, n.MaxValue)
-	case r.Max-r.Min > math.MaxFloat64/4:
-		return r, errs.Invalidf("The range of the hyperparameter %q is too wide.", name)
-	}
-	switch n.ScalingType {
-	case "Logarithmic":
-		if r.Min <= 0 {
-			return r, errs.Invalidf("The hyperparameter %q has a logarithmic scale, so its range must begin above 0.", name)
-		}
-		r.Scale = search.Logarithmic
-	case "ReverseLogarithmic":
-		if kind != search.Continuous || r.Min < 0 || r.Max >= 1 {
-			return r, errs.Invalidf("The hyperparameter %q has a reverse logarithmic scale. That is for continuous ranges from 0 or above to below 1.", name)
-		}
-		r.Scale = search.ReverseLogarithmic
-	case "Linear":
-	default:
-		r.Scale = search.AutoScale(kind, r.Min, r.Max)
-	}
-	return r, nil
 }
 
 // checkStrategy is for rules of the strategies.
@@ -400,29 +216,6 @@ func (s *Spec) hyperband(definition int) (search.Hyperband, error) {
 		return h, errs.Invalidf("MinResource (%d) is above the most epochs that a training job may have (%d).", h.Min, h.Max)
 	}
 	return h, nil
-}
-
-// corners are hyperparameters that between them have every end and every value
-// of the ranges.
-func corners(space search.Space, static map[string]string) []map[string]string {
-	base := maps.Clone(static)
-	if base == nil {
-		base = map[string]string{}
-	}
-	ends := map[string][]string{}
-	for _, r := range space {
-		ends[r.Name] = r.Ends()
-		base[r.Name] = ends[r.Name][0]
-	}
-	all := []map[string]string{base}
-	for _, r := range space {
-		for _, v := range ends[r.Name][1:] {
-			other := maps.Clone(base)
-			other[r.Name] = v
-			all = append(all, other)
-		}
-	}
-	return all
 }
 
 // check asks training what it would say to jobs at the corners of the ranges, so
