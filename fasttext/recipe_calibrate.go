@@ -64,76 +64,116 @@ func (p *problem) fitScoring(scores [][]float32, divisions []holdout) scoring {
 	})}
 }
 
-// tightness is the inverse variance that a label's bias has around that of all.
-const tightness = 2
+const (
+	// tightness is the inverse variance that a label's bias has around that of all.
+	tightness = 2
+	// contenders is how many of an example's labels, those with the highest probabilities, sigmoids are fitted to. The many others,
+	// which nobody would give, follow another curve and would bend it where it matters.
+	contenders = 3
+)
 
-// fitSigmoids fits sharpness and bias by Newton's method, and then the bias of each label.
+// A contender is a label with a high score for a held-out example.
+type contender struct {
+	score float64
+	label int32
+	gold  bool
+}
+
+// fitSigmoids fits a sharpness and a bias for each label by Newton's method. Biases change which labels are contenders, so it
+// does that a few times. Last, a factor and a shift make the probability of each example's best label say how often
+// it is right.
 func (p *problem) fitSigmoids(scores [][]float32, divisions []holdout) scoring {
-	labels := p.corpus.labels.Count
-	gold := make([]bool, labels)
-	each := func(visit func(row []float32, gold []bool)) {
-		for d, division := range divisions {
-			for k, i := range division.held {
-				of := p.corpus.labels.Of(int(i))
-				for _, l := range of {
-					gold[l] = true
+	s := scoring{sharpness: usualSharpness, biases: make([]float64, p.corpus.labels.Count)}
+	for range 4 {
+		list := p.contenders(scores, divisions, s, contenders)
+		s.sharpness, s.biases[0] = newton(list, s.sharpness)
+		for j := range s.biases {
+			s.biases[j] = s.biases[0]
+		}
+		s.shift(list)
+	}
+	best := p.contenders(scores, divisions, s, 1)
+	for i, c := range best {
+		best[i].score = s.sharpness*c.score + s.biases[c.label]
+	}
+	factor, shift := newton(best, 1)
+	s.sharpness *= factor
+	for j, b := range s.biases {
+		s.biases[j] = factor*b + shift
+	}
+	return s
+}
+
+// contenders returns the n labels of each held-out example that have the highest probabilities.
+func (p *problem) contenders(scores [][]float32, divisions []holdout, s scoring, n int) (list []contender) {
+	var top topK
+	for d, division := range divisions {
+		for k, i := range division.held {
+			row := scores[d][k*p.columns:][:p.columns]
+			top.k, top.heap = min(n, len(row)), top.heap[:0]
+			for j, v := range row {
+				if c := (candidate{float32(s.sharpness*float64(v) + s.biases[j]), int32(j)}); top.admits(c.score) {
+					top.offer(c)
 				}
-				visit(scores[d][k*p.columns:][:labels], gold)
-				for _, l := range of {
-					gold[l] = false
-				}
+			}
+			gold := p.corpus.labels.Of(int(i))
+			for _, c := range top.heap {
+				list = append(list, contender{float64(row[c.label]), c.label, slices.Contains(gold, c.label)})
 			}
 		}
 	}
-	a, b := float64(usualSharpness), -1.0
+	return list
+}
+
+// newton returns the factor and the shift of scores that make the contenders' labels most likely.
+func newton(list []contender, factor float64) (a, b float64) {
+	a = factor
 	for range 30 {
 		var ga, gb, haa, hab, hbb float64
-		each(func(row []float32, gold []bool) {
-			for j, v := range row {
-				x := float64(v)
-				q := 1 / (1 + math.Exp(-(a*x + b)))
-				g, h := q, q*(1-q)
-				if gold[j] {
-					g--
-				}
-				ga, gb = ga+g*x, gb+g
-				haa, hab, hbb = haa+h*x*x, hab+h*x, hbb+h
+		for _, c := range list {
+			q := 1 / (1 + math.Exp(-(a*c.score + b)))
+			h := q * (1 - q)
+			if c.gold {
+				q--
 			}
-		})
-		haa, hbb = haa+1e-6, hbb+1e-6
+			ga, gb = ga+q*c.score, gb+q
+			haa, hab, hbb = haa+h*c.score*c.score, hab+h*c.score, hbb+h
+		}
+		haa, hbb = haa+1e-3, hbb+1e-3
 		det := haa*hbb - hab*hab
 		if !(det > 0) {
 			break
 		}
 		da, db := (hbb*ga-hab*gb)/det, (haa*gb-hab*ga)/det
-		step := min(1, 2/max(math.Abs(da), math.Abs(db), 1e-9))
-		a, b = max(a-step*da, 0.01), b-step*db
+		step := min(1, 1/max(math.Abs(da), math.Abs(db)))
+		a, b = min(max(a-step*da, 0.01), 100), min(max(b-step*db, -100), 100)
 		if math.Abs(da)+math.Abs(db) < 1e-4 {
 			break
 		}
 	}
-	s := scoring{sharpness: a, biases: make([]float64, labels)}
-	for j := range s.biases {
-		s.biases[j] = b
-	}
+	return a, b
+}
+
+// shift fits each label's bias to contenders, from one that all have and that it is drawn to.
+func (s *scoring) shift(list []contender) {
+	all := s.biases[0]
+	gradient, curve := make([]float64, len(s.biases)), make([]float64, len(s.biases))
 	for range 5 {
-		g, h := make([]float64, labels), make([]float64, labels)
-		each(func(row []float32, gold []bool) {
-			for j, v := range row {
-				q := 1 / (1 + math.Exp(-(a*float64(v) + s.biases[j])))
-				g[j] += q
-				h[j] += q * (1 - q)
-				if gold[j] {
-					g[j]--
-				}
+		clear(gradient)
+		clear(curve)
+		for _, c := range list {
+			q := 1 / (1 + math.Exp(-(s.sharpness*c.score + s.biases[c.label])))
+			curve[c.label] += q * (1 - q)
+			if c.gold {
+				q--
 			}
-		})
+			gradient[c.label] += q
+		}
 		for j := range s.biases {
-			d := (g[j] + tightness*(s.biases[j]-b)) / (h[j] + tightness)
+			d := (gradient[j] + tightness*(s.biases[j]-all)) / (curve[j] + tightness)
 			s.biases[j] -= max(min(d, 1), -1)
 		}
 	}
-	return s
 }
 
 // judge measures a scoring on held-out examples.

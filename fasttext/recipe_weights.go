@@ -123,7 +123,7 @@ func (x *exampleRows) relevanceOf(c *corpus, examples []int32) relevance {
 func (x *exampleRows) weigh(c *corpus, by Weighting, r relevance) *weighted {
 	n := c.len()
 	w := &weighted{weights: make([]float32, x.Count), own: make([]float32, n), chars: float32(by.Chars * by.Chars)}
-	w.Scale, w.Own = make([]float32, n), make([]float32, n)
+	w.Scale, w.Own, w.Lengths = make([]float32, n), make([]float32, n), make([]float32, n)
 	square := func(count int, relevance float32) float32 {
 		v := 1.0
 		if by.IDF != 0 {
@@ -145,9 +145,7 @@ func (x *exampleRows) weigh(c *corpus, by Weighting, r relevance) *weighted {
 		}
 	}
 	alone := square(1, 1)
-	var times []int32
-	var seen []int32
-	times = make([]int32, x.Count)
+	times, seen := make([]int32, x.Count), []int32(nil)
 	for i := range n {
 		w.own[i] = alone
 		if by.Relevance != 0 {
@@ -171,7 +169,7 @@ func (x *exampleRows) weigh(c *corpus, by Weighting, r relevance) *weighted {
 			own += float64(w.ownSquare(x, i, o.row)) * float64(o.times) * float64(o.times)
 		}
 		if length += own; length > 0 {
-			w.Scale[i], w.Own[i] = float32(1/math.Sqrt(length)), float32(own/length)
+			w.Scale[i], w.Own[i], w.Lengths[i] = float32(1/math.Sqrt(length)), float32(own/length), 1
 		}
 	}
 	w.Squares = w.weights

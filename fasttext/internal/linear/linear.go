@@ -25,13 +25,14 @@ func (e *Examples) Len() int { return len(e.Starts) - 1 }
 // Of returns the entries of example i.
 func (e *Examples) Of(i int) []int32 { return e.Features[e.Starts[i]:e.Starts[i+1]] }
 
-// A Weighting makes of each example a vector of length 1: feature f is multiplied by a weight of its own,
-// and example i, then, by Scale[i].
+// A Weighting makes vectors of the examples: feature f is multiplied by a weight of its own, and example i, then,
+// by Scale[i].
 type Weighting struct {
 	Squares []float32 // the square of each feature's weight
 	Scale   []float32
-	// Own is the part of each example's squared length that lies in features which no other example has.
-	// They need no entries: what they weigh follows from the example's multipliers.
+	Lengths []float32 // the square of each example's length, with its own features
+	// Own is the part of Lengths that lies in features which no other example has. They need no entries: what
+	// they weigh follows from the example's multipliers.
 	Own []float32
 }
 

@@ -36,8 +36,10 @@ func sample(t *testing.T, examples, labels int) (*Examples, *Weighting, *Labels,
 		for f, n := range times {
 			length += float64(w.Squares[f]) * n * n
 		}
-		w.Scale = append(w.Scale, float32(1/math.Sqrt(length)))
-		w.Own = append(w.Own, float32(own/length))
+		longer := 0.5 + r.Float64()
+		w.Scale = append(w.Scale, float32(math.Sqrt(longer/length)))
+		w.Own = append(w.Own, float32(longer*own/length))
+		w.Lengths = append(w.Lengths, float32(longer))
 		e.Starts = append(e.Starts, len(e.Features))
 		l.Labels = append(l.Labels, int32(label))
 		l.Starts = append(l.Starts, len(l.Labels))

@@ -37,13 +37,16 @@ func (b *Block) Multiclass(ctx context.Context, e *Examples, w *Weighting, label
 // multiclass moves the multipliers of an example to their best values together: at most c for its label and at most 0
 // for the others, adding up to 0. The problem is to find the level where what scores lie above it adds up to c.
 func (k *walk) multiclass(i, label int32, c float32, scratch *[]float32) (furthest float32) {
-	scale, own := k.w.Scale[i], k.w.Own[i]
+	scale, own, length := k.w.Scale[i], k.w.Own[i], k.w.Lengths[i]
+	if length == 0 {
+		return 0
+	}
 	multipliers, scores := k.MultipliersOf(int(i)), k.scores
 	deltas := k.deltas[:len(multipliers)]
 	for j, m := range multipliers {
-		scores[j] = scores[j]*scale + own*m + 1 - m
+		scores[j] = (scores[j]*scale+own*m+1)/length - m
 	}
-	scores[label] += c - 1
+	scores[label] += c - 1/length
 	highest := slices.Max(scores)
 	above := (*scratch)[:0]
 	for _, s := range scores {

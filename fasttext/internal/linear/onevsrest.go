@@ -10,8 +10,6 @@ func Blocks(labels int, opposite bool) []int {
 	case opposite:
 		labels, width = 1, 1
 	case labels <= 8:
-		width = 4
-	case labels <= 32:
 		width = 8
 	}
 	starts := []int{0}
@@ -39,7 +37,6 @@ func (b *Block) OneVsRest(ctx context.Context, e *Examples, w *Weighting, labels
 		}
 	}
 	softness := float32(1 / (2 * o.C))
-	inverse := 1 / (1 + softness)
 	for b.Passes = 1; ; b.Passes++ {
 		k.shuffle()
 		var furthest float32
@@ -49,7 +46,7 @@ func (b *Block) OneVsRest(ctx context.Context, e *Examples, w *Weighting, labels
 			}
 			b.Scores(k.scores, e.Of(int(i)))
 			sign(i, 1)
-			if moved := k.oneVsRest(i, signs, softness, inverse); moved > 0 {
+			if moved := k.oneVsRest(i, signs, softness); moved > 0 {
 				furthest = max(furthest, moved)
 				k.learn(i)
 			}
@@ -63,8 +60,8 @@ func (b *Block) OneVsRest(ctx context.Context, e *Examples, w *Weighting, labels
 }
 
 // oneVsRest moves each multiplier of an example to its best value, given all others.
-func (k *walk) oneVsRest(i int32, signs []float32, softness, inverse float32) (furthest float32) {
-	scale, own := k.w.Scale[i], k.w.Own[i]
+func (k *walk) oneVsRest(i int32, signs []float32, softness float32) (furthest float32) {
+	scale, own, inverse := k.w.Scale[i], k.w.Own[i], 1/(k.w.Lengths[i]+softness)
 	multipliers := k.MultipliersOf(int(i))
 	scores, deltas := k.scores[:len(multipliers)], k.deltas[:len(multipliers)]
 	signs = signs[:len(multipliers)]
