@@ -17,6 +17,12 @@ type RecipeOptions struct {
 	// 1,000 on. The dictionary and a small table of n-grams are always kept.
 	MaxBytes int64
 
+	// Unlabelled is text of the same kind without labels, a text a line, at most 1 GB. It helps where labels are few: vectors of its words
+	// are learned, and words that stand in it alone are known to the model.
+	Unlabelled io.Reader
+	// PretrainedVectors is a .vec file of any dimension, for the same purpose. With it, Unlabelled is not read.
+	PretrainedVectors string
+
 	// OnRead is called while the text is read, with the number of tokens so far. OnProgress is called a few times for
 	// each stage. Neither is called twice at a time.
 	OnRead     func(words int64)
@@ -115,7 +121,11 @@ func TrainRecipe(ctx context.Context, r io.Reader, opt RecipeOptions) (*Model, *
 	}
 	start := time.Now()
 	progress := newRecipeProgress(opt.OnProgress)
-	c, err := readCorpus(ctx, r, opt.Label, opt.Threads, opt.OnRead)
+	r, v, err := opt.vectors(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := readCorpus(ctx, r, v, &opt)
 	if err != nil {
 		return nil, nil, err
 	}

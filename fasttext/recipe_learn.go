@@ -10,7 +10,7 @@ import (
 
 // A RecipeMember is one of the linear models that a recipe's model is the sum of.
 type RecipeMember struct {
-	// Solver is one-vs-rest or multiclass; see package linear.
+	// Solver is one-vs-rest or multiclass; or vectors, one-vs-rest over the sums of words' vectors.
 	Solver    string    `json:"solver"`
 	Weighting Weighting `json:"weighting"`
 	C         float64   `json:"c"`
@@ -32,6 +32,7 @@ type problem struct {
 	threads  int
 	seed     uint64
 	progress *recipeProgress
+	vectors  *wordVectors // or nil
 }
 
 func newProblem(c *corpus, rows *exampleRows, opt *RecipeOptions, p *recipeProgress) *problem {
@@ -110,6 +111,9 @@ func (p *problem) learn(ctx context.Context, members []RecipeMember) (*dense, er
 	weigh := make([]func(), len(members))
 	for n, m := range members {
 		weigh[n] = func() {
+			if m.Solver == byVectors {
+				return
+			}
 			var r relevance
 			if m.Weighting.Relevance != 0 {
 				r = p.rows.relevanceOf(p.corpus, all)
@@ -121,6 +125,9 @@ func (p *problem) learn(ctx context.Context, members []RecipeMember) (*dense, er
 	blocks := make([][]*linear.Block, len(members))
 	var jobs []func()
 	for n, m := range members {
+		if m.Solver == byVectors {
+			continue
+		}
 		starts := p.blocks(m.Solver)
 		blocks[n] = make([]*linear.Block, len(starts)-1)
 		for k := range blocks[n] {
@@ -142,6 +149,10 @@ func (p *problem) learn(ctx context.Context, members []RecipeMember) (*dense, er
 		return nil, err
 	}
 	for n, m := range members {
+		if m.Solver == byVectors {
+			p.foldVectors(ctx, in, m.C, m.Share)
+			continue
+		}
 		var fold []func()
 		for _, b := range blocks[n] {
 			fold = append(fold, func() { p.fold(in, b, weights[n], float32(m.Share)) })

@@ -95,6 +95,17 @@ func (c *corpus) choose(ctx context.Context, opt *RecipeOptions, report *RecipeR
 	if err := try(paths); err != nil {
 		return nil, nil, nil, err
 	}
+	if c.vectors != nil {
+		p.vectors = c.wordVectors(ctx, c.vectors, opt.Threads)
+		found := p.tryVectors(ctx, divisions)
+		for _, t := range found {
+			report.tried(p, t, divisions)
+		}
+		tried = append(tried, found...)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, nil, err
+	}
 	return p, p.combine(tried, divisions), divisions, nil
 }
 

@@ -11,30 +11,41 @@ import (
 // A corpus is labelled text for the recipe: the words of each example, by their numbers in the
 // dictionary, and its labels.
 type corpus struct {
-	dict     *dictionary
-	words    []int32
-	starts   []int // of each example in words, and the end
-	labels   linear.Labels
-	subwords map[[2]int][][]int32
+	dict    *dictionary
+	vectors *vectors // that were given or learned, or nil
+	words   []int32
+	starts  []int // of each example in words, and the end
+	labels  linear.Labels
 }
 
 func (c *corpus) len() int { return len(c.starts) - 1 }
 
 func (c *corpus) wordsOf(i int) []int32 { return c.words[c.starts[i]:c.starts[i+1]] }
 
-// readCorpus reads a text. Lines without labels are left out.
-func readCorpus(ctx context.Context, r io.Reader, label string, threads int, onRead func(int64)) (*corpus, error) {
+// readCorpus reads a text. Lines without labels are left out. The words of the vectors, which may be nil, get rows too.
+func readCorpus(ctx context.Context, r io.Reader, more *vectors, opt *RecipeOptions) (*corpus, error) {
 	depot := newDepot("", 0)
 	defer depot.close()
-	txt, err := readText(ctx, r, min(threads, maxWorkers()), depot, onRead)
+	txt, err := readText(ctx, r, min(opt.Threads, maxWorkers()), depot, opt.OnRead)
 	if err != nil {
 		return nil, err
 	}
 	a := SupervisedDefaults()
-	a.Label = label
+	a.Label = opt.Label
 	d := newDictionary(a)
 	d.tokens = txt.tokens
 	all, ids := txt.mergeLexicons()
+	if more != nil {
+		labels := 0
+		for id := range all.entries {
+			if d.isLabel(all.token(int32(id))) {
+				labels++
+			}
+		}
+		more.limit(int(opt.maxBytes(labels) / 8 / int64(max(labels, 1)))) // half of the rows
+		more.addTo(all)
+		d.tokens += int64(len(more.words))
+	}
 	meanings := all.dictionary(d)
 	d.index()
 	switch {
@@ -43,7 +54,7 @@ func readCorpus(ctx context.Context, r io.Reader, label string, threads int, onR
 	case d.labels() == 0:
 		return nil, ErrNoLabels
 	}
-	c := &corpus{dict: d, starts: []int{0}, labels: linear.Labels{Starts: []int{0}, Count: d.labels()}}
+	c := &corpus{dict: d, vectors: more, starts: []int{0}, labels: linear.Labels{Starts: []int{0}, Count: d.labels()}}
 	c.words = make([]int32, 0, txt.tokens)
 	var b textBlock
 	for i := range txt.blocks {

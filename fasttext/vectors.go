@@ -51,6 +51,9 @@ func readVectors(r io.Reader, dim int) (*vectors, error) {
 	if len(fields) != 2 || err != nil || n < 0 {
 		return nil, fmt.Errorf("line 1: want the number of words and of values, as in \"1000 %d\"", dim)
 	}
+	if dim == 0 && found >= 1 && found <= maxRowLength {
+		dim = found
+	}
 	if found != dim {
 		return nil, fmt.Errorf("the vectors have %d values and -dim is %d: they must be the same", found, dim)
 	}

@@ -164,3 +164,47 @@ func TestSolversStop(t *testing.T) {
 	b.OneVsRest(t.Context(), e, w, l, nil, Options{C: 1, Passes: 3})
 	b.Multiclass(t.Context(), e, w, l, nil, Options{C: 1, Passes: 3})
 }
+
+func TestDenseIsOptimal(t *testing.T) {
+	t.Parallel()
+	e, _, l, all := sample(t, 200, 5)
+	const dim, cost = 23, 2.0
+	r := rand.New(rand.NewPCG(3, 3))
+	d := &Dense{Dim: dim, Values: make([]float32, e.Len()*dim)}
+	for i := range e.Len() {
+		x, length := d.Of(i), 0.0
+		for j := range x {
+			x[j] = float32(r.NormFloat64())
+			if j%5 == int(l.Of(i)[0]) {
+				x[j] += 0.5
+			}
+			length += float64(x[j]) * float64(x[j])
+		}
+		for j := range x {
+			x[j] /= float32(math.Sqrt(length))
+		}
+	}
+	clear(d.Of(7))
+	w := d.OneVsRest(t.Context(), l, all, Options{C: cost, Passes: 2000, Tolerance: 1e-5})
+	// At the optimum, the weights are what the multipliers, which follow from the margins, make them.
+	for k := range l.Count {
+		want := make([]float64, dim)
+		for i := range e.Len() {
+			y, s := -1.0, 0.0
+			if int(l.Of(i)[0]) == k {
+				y = 1
+			}
+			for j, v := range d.Of(i) {
+				s += float64(v) * float64(w[k*dim+j])
+			}
+			for j, v := range d.Of(i) {
+				want[j] += y * 2 * cost * max(1-y*s, 0) * float64(v)
+			}
+		}
+		for j, v := range want {
+			if math.Abs(v-float64(w[k*dim+j])) > 1e-2 {
+				t.Fatalf("label %d, value %d: weight %v, want %v", k, j, w[k*dim+j], v)
+			}
+		}
+	}
+}
