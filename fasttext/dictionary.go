@@ -68,14 +68,29 @@ func (d *dictionary) grow(tokens int) {
 
 // index builds the table that find uses. Of equal tokens the last one wins.
 func (d *dictionary) index() {
+	d.makeSlots(d.size())
+	for id := range d.hashes {
+		d.enter(id)
+	}
+	d.findEOS()
+}
+
+// makeSlots makes room in the table for so many tokens.
+func (d *dictionary) makeSlots(tokens int) {
 	n := 16
-	for n < 2*d.size() {
+	for 2*n < 3*tokens {
 		n *= 2
 	}
 	d.slots = make([]uint64, n)
-	for id, h := range d.hashes {
-		d.slots[d.slot(d.token(id), h)] = uint64(h)<<32 | uint64(uint32(id)+1)
-	}
+}
+
+// enter puts a token into the table.
+func (d *dictionary) enter(id int) {
+	h := d.hashes[id]
+	d.slots[d.slot(d.token(id), h)] = uint64(h)<<32 | uint64(uint32(id)+1)
+}
+
+func (d *dictionary) findEOS() {
 	d.eosID = -1
 	if id := d.find([]byte(eos), hashWord(eos)); id >= 0 && int(id) < d.words {
 		d.eosID = id

@@ -2,7 +2,6 @@ package fasttext
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -218,18 +217,8 @@ func (d *decoder) fillFloats(v []float32, what string) bool {
 	return true
 }
 
-// appendToken appends the bytes up to a NUL.
+// appendToken appends the bytes up to a NUL. It is not for files in memory.
 func (d *decoder) appendToken(dst []byte) []byte {
-	if d.r == nil && d.err == nil {
-		n := bytes.IndexByte(d.file[d.off:], 0)
-		if n < 0 {
-			d.failRead(io.EOF, "a word of the dictionary")
-			return dst
-		}
-		dst = append(dst, d.file[d.off:][:n]...)
-		d.advance(n + 1)
-		return dst
-	}
 	for d.err == nil {
 		part, err := d.r.ReadSlice(0)
 		d.advance(len(part))

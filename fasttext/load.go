@@ -143,16 +143,16 @@ func (d *decoder) dictionary(a Args) *dictionary {
 	if d.left >= 0 { // the file is long enough for them
 		dict.grow(int(size))
 	}
+	if d.r == nil {
+		d.tokensInMemory(dict, int(size))
+		return dict
+	}
 	for i := int64(0); i < size && d.err == nil; i++ {
 		start := len(dict.text)
 		dict.text = d.appendToken(dict.text)
 		count := d.int64("a word's count")
-		kind := byte(kindWord)
-		if i >= words {
-			kind = kindLabel
-		}
-		if d.readFull(d.buf[:1], "a word's kind") && d.buf[0] != kind {
-			d.fail("token %d is of kind %d: want words (0) before labels (1)", i, d.buf[0])
+		if d.readFull(d.buf[:1], "a word's kind") {
+			d.checkKind(dict, int(i), d.buf[0])
 		}
 		dict.ends = append(dict.ends, len(dict.text))
 		dict.hashes = append(dict.hashes, hashWord(dict.text[start:]))
@@ -163,6 +163,17 @@ func (d *decoder) dictionary(a Args) *dictionary {
 		dict.index()
 	}
 	return dict
+}
+
+// checkKind fails unless words come first and labels after them.
+func (d *decoder) checkKind(dict *dictionary, token int, kind byte) {
+	want := byte(kindWord)
+	if token >= dict.words {
+		want = kindLabel
+	}
+	if kind != want {
+		d.fail("token %d is of kind %d: want words (0) before labels (1)", token, kind)
+	}
 }
 
 func (d *decoder) pruned(dict *dictionary) {
