@@ -201,8 +201,8 @@ func (e *encoder) matrix(m matrix) {
 	}
 }
 
-// dense writes the values, in pieces of many rows. It does not look at long runs of
-// unused rows, which may have no memory behind them.
+// dense writes the values, in pieces of many rows. It does not look at unused rows, which may have no
+// memory behind them.
 func (e *encoder) dense(m *dense) {
 	if m.stride == m.cols && m.used == nil {
 		e.floats(m.data)
@@ -211,22 +211,28 @@ func (e *encoder) dense(m *dense) {
 	const piece = 1 << 15
 	packed := make([]float32, 0, piece+m.cols)
 	for i := 0; i < m.rows && e.err == nil; {
-		if next := m.nextUsed(i); (next-i)*m.cols > piece/4 {
-			e.floats(packed)
-			packed = packed[:0]
-			e.zeros(int64(next-i) * int64(m.cols) * 4)
-			i = next
-			continue
+		if next := m.nextUsed(i); next > i {
+			values := (next - i) * m.cols
+			if i = next; values < 2*page/4 {
+				packed = append(packed, zeroValues[:values]...)
+			} else {
+				e.floats(packed)
+				packed = packed[:0]
+				e.zeros(int64(values) * 4)
+			}
+		} else {
+			packed = append(packed, m.row(i)...)
+			i++
 		}
-		packed = append(packed, m.row(i)...)
 		if len(packed) >= piece {
 			e.floats(packed)
 			packed = packed[:0]
 		}
-		i++
 	}
 	e.floats(packed)
 }
+
+var zeroValues [2 * page / 4]float32
 
 // zeros writes n bytes of zeros, or skips them where w can.
 func (e *encoder) zeros(n int64) {
