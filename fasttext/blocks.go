@@ -29,6 +29,7 @@ type blockReader struct {
 	r     io.Reader
 	size  int          // of a read; 0 for blockSize
 	whole bool         // whether to read on until a block is full
+	words bool         // whether a line longer than a block may be cut between two words
 	check func() error // if not nil, asked after each read whether to go on
 	free  chan []byte  // memory of blocks that are done with; may be nil
 	rest  []byte       // read, but not a whole line yet
@@ -87,6 +88,9 @@ func (b *blockReader) next() (block, error) {
 			continue
 		}
 		cut := bytes.LastIndexByte(buf[scanned:], '\n')
+		if cut < 0 && b.words && len(buf) >= size {
+			cut = lastSpace(buf[scanned:])
+		}
 		if cut < 0 {
 			scanned = len(buf)
 			continue
@@ -107,6 +111,15 @@ func (b *blockReader) next() (block, error) {
 	out := block{buf, b.start}
 	b.start += int64(len(buf))
 	return out, nil
+}
+
+// lastSpace returns where the last white space is, or -1.
+func lastSpace(text []byte) int {
+	i := len(text) - 1
+	for i >= 0 && !space[text[i]] {
+		i--
+	}
+	return i
 }
 
 // forBlocks reads blocks, works on several at a time and delivers the results in

@@ -41,7 +41,7 @@ func subjects(n int, sorted bool) []byte {
 // it is sorted by label, and leave nothing behind.
 func TestTextLargerThanItsMemory(t *testing.T) {
 	t.Parallel()
-	mixed, sorted, test := subjects(100_000, false), subjects(100_000, true), subjects(3_000, false)
+	mixed, sorted, test := subjects(40_000, false), subjects(40_000, true), subjects(2_000, false)
 	for name, change := range map[string]func(*fasttext.TrainOptions){
 		"words":         func(o *fasttext.TrainOptions) {},
 		"bigrams":       func(o *fasttext.TrainOptions) { o.WordNgrams, o.Bucket = 2, 5000 },
@@ -53,7 +53,7 @@ func TestTextLargerThanItsMemory(t *testing.T) {
 			folder := t.TempDir()
 			train := func(text []byte, threads int, memory int64) *fasttext.Model {
 				return mustTrain(t, text, func(o *fasttext.TrainOptions) {
-					o.LR, o.Epoch, o.Thread, o.TextMemory, o.TempDir = 0.1, 2, threads, memory, folder
+					o.LR, o.Epoch, o.Thread, o.TextMemory, o.TempDir = 0.2, 2, threads, memory, folder
 					change(o)
 				})
 			}
@@ -87,7 +87,7 @@ func TestVectorsOfTextLargerThanItsMemory(t *testing.T) {
 	a := vectorArgs(fasttext.Skipgram)
 	a.Epoch, a.Thread = 1, 2
 	opt := fasttext.TrainOptions{Args: a, TextMemory: 1, TempDir: t.TempDir()}
-	m, err := fasttext.Train(context.Background(), strings.NewReader(themes(80_000)), opt)
+	m, err := fasttext.Train(context.Background(), strings.NewReader(themes(60_000)), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,12 +104,31 @@ func TestVectorsOfTextLargerThanItsMemory(t *testing.T) {
 	}
 }
 
+// A text for word vectors may have no line ends at all; that must not cut words.
+func TestVectorsOfOneLine(t *testing.T) {
+	t.Parallel()
+	a := vectorArgs(fasttext.Skipgram)
+	a.Epoch, a.Thread, a.MinCount = 0, 2, 1
+	text := strings.ReplaceAll(themes(60_000), "\n", "")
+	if len(text) < 2<<20 {
+		t.Fatalf("%d bytes fit into one read", len(text))
+	}
+	m := mustTrainVectors(t, text, a)
+	if m.Words() != 40 {
+		t.Errorf("%d words, want the 40 of the text", m.Words())
+	}
+	a.MinCount = 60_000 * 8 / 40 / 2
+	if m = mustTrainVectors(t, text, a); m.Words() != 40 {
+		t.Errorf("%d words are as frequent as all are", m.Words())
+	}
+}
+
 func TestNoFolderForText(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []fasttext.ModelKind{fasttext.Supervised, fasttext.CBOW} {
 		opt := fasttext.TrainOptions{Args: smallArgs(), TextMemory: 1, TempDir: t.TempDir() + "/none"}
 		opt.Model = kind
-		_, err := fasttext.Train(context.Background(), bytes.NewReader(subjects(100_000, false)), opt)
+		_, err := fasttext.Train(context.Background(), bytes.NewReader(subjects(40_000, false)), opt)
 		if err == nil || !strings.Contains(err.Error(), "/none") || !strings.Contains(err.Error(), "temporary file") {
 			t.Errorf("%v: %v", kind, err)
 		}

@@ -33,12 +33,16 @@ type storedBlock struct {
 // readText reads a text with n readers into a depot. onRead is told now and then how many
 // tokens have been read; it may be nil.
 func readText(ctx context.Context, r io.Reader, n int, depot *depot, onRead func(int64)) (*text, error) {
+	return readBlocks(ctx, &blockReader{r: r, whole: true}, n, depot, onRead)
+}
+
+func readBlocks(ctx context.Context, br *blockReader, n int, depot *depot, onRead func(int64)) (*text, error) {
 	type job struct {
 		block
 		index int
 	}
 	t := &text{depot: depot}
-	br := blockReader{r: r, whole: true, check: ctx.Err, free: make(chan []byte, n+1)}
+	br.check, br.free = ctx.Err, make(chan []byte, n+1)
 	var (
 		mu      sync.Mutex // guards t.blocks and failure
 		failure error

@@ -43,7 +43,8 @@ func trainVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, e
 // prepareVectors reads the text and makes the dictionary, the lines and the model.
 func prepareVectors(ctx context.Context, r io.Reader, depot *depot, opt TrainOptions) (*trainer, error) {
 	threads := min(opt.Thread, maxWorkers())
-	txt, err := readText(ctx, r, threads, depot, opt.OnRead)
+	// A text may be one line, which is no reason to have it in memory.
+	txt, err := readBlocks(ctx, &blockReader{r: r, whole: true, words: true}, threads, depot, opt.OnRead)
 	if err != nil {
 		return nil, err
 	}

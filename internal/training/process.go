@@ -30,11 +30,12 @@ const (
 
 // train runs the task in a process of its own and returns the final metrics.
 // Whatever happens to the process, its end is an error here and nothing else. It
-// has no secrets: its environment is empty, and it has no open files but its pipes.
+// has no secrets: its environment says how much memory it has and where temporary files go, for a text
+// that does not fit into it, and it has no open files but its pipes.
 func (s *Service) train(ctx context.Context, job string, task trainer.Task, host trainer.Host) ([]trainer.Metric, error) {
 	cmd := exec.Command(s.Process[0], s.Process[1:]...)
 	cmd.Dir = "/"
-	cmd.Env = []string{fmt.Sprintf("GOMEMLIMIT=%d", s.MaxMemoryBytes)}
+	cmd.Env = []string{fmt.Sprintf("GOMEMLIMIT=%d", s.MaxMemoryBytes), "TMPDIR=" + os.TempDir()}
 	cmd.SysProcAttr = attributes()
 	complaint := &tail{most: maxComplaint}
 	cmd.Stderr = complaint
