@@ -40,7 +40,7 @@ func opening(ctx context.Context, b *bench) error {
 	return b.hold(ctx, contestTable("score"), contest{
 		what: fmt.Sprintf("a file of %.0f MB, written by %s", size, writer.name), short: fmt.Sprintf("%.0f MB", size),
 		programs: programs, runs: max(b.runs, 3),
-		goals: goals{row: "opening a large model and answering once", seconds: 0.05, megabytes: size / 10},
+		goals: goals{row: "opening a large model and answering once", seconds: 0.05, megabytes: size / 4},
 		run: func(ctx context.Context, p program) (sample, error) {
 			s, _, err := p.measure(ctx, text, filepath.Join(b.dir, "predicted"), "predict-prob", model, "-")
 			return s, err
