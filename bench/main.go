@@ -55,6 +55,7 @@ var sections = []section{
 	{"quantization", "Quantisation, whole process", quantization},
 	{"autotune", "Autotune, whole process", autotune},
 	{"invoke", "InvokeEndpoint, beside a bare net/http handler", invoke},
+	{"transform", "A batch transform of a million lines, beside heliograph predict on the same file", batchTransform},
 }
 
 func main() {
