@@ -45,7 +45,7 @@ const (
 // defaultTextMemory is the limit of a depot, if options name none; largestTextMemory is what places of
 // examples can tell apart.
 const (
-	defaultTextMemory = 64 << 20
+	defaultTextMemory = 48 << 20
 	leastTextMemory   = 1 << 20
 	largestTextMemory = 4 << 30
 )

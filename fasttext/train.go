@@ -69,7 +69,7 @@ type TrainOptions struct {
 	// Checkpoint, if not nil, makes training go on from where it was killed.
 	Checkpoint *Checkpoint
 
-	// TextMemory is how many bytes of the text, as numbers, training keeps in memory: 64 MiB if 0, and at least 1 MiB. A longer text
+	// TextMemory is how many bytes of the text, as numbers, training keeps in memory: 48 MiB if 0, and at least 1 MiB. A longer text
 	// goes to a temporary file in TempDir, the system's folder for such files if that is empty, and is read
 	// back in each epoch. The file takes about 2 bytes for each word, and nobody else sees it.
 	TextMemory int64
