@@ -86,7 +86,16 @@ func TestAutotuneIsReproducible(t *testing.T) {
 // had not been.
 func TestAutotuneResumes(t *testing.T) {
 	t.Parallel()
-	opt := autotuneOptions()
+	t.Run("as usual", func(t *testing.T) { t.Parallel(); testAutotuneResumes(t, autotuneOptions()) })
+	t.Run("-bucket auto", func(t *testing.T) {
+		t.Parallel()
+		opt := autotuneOptions()
+		opt.Bucket, opt.Fixed = fasttext.AutoBucket, []string{"epoch", "bucket"}
+		testAutotuneResumes(t, opt)
+	})
+}
+
+func testAutotuneResumes(t *testing.T, opt fasttext.AutotuneOptions) {
 	want := mustAutotune(t, opt)
 	opt.Log = filepath.Join(t.TempDir(), "trials.jsonl")
 	for interrupted := range 2 {

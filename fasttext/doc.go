@@ -20,7 +20,7 @@
 //
 // TrainRows learns from examples that the program has instead of a text. TrainOptions can go
 // on from a model (Continue), weigh labels (LabelWeights, BalanceLabels) and watch, stop and
-// choose epochs (OnEpoch). Autotune looks for the options itself, by what they do on
+// choose epochs (OnEpoch), and go on where they were killed (Checkpoint). Autotune looks for the options itself, by what they do on
 // a held-out text; docs/autotune.md says how.
 //
 // # Guarantees
@@ -38,8 +38,8 @@
 // Training with one thread and one seed gives the same file each time. With more
 // threads, workers update the shared matrices without locks (Recht et al.,
 // "Hogwild!", 2011), and results differ in the last digits from run to run, unless
-// TrainOptions.Deterministic is set. No model has a weight that is not a number: training
-// that diverges ends with ErrDiverged.
+// TrainOptions.Deterministic is set. No training makes a weight that is not a number: steps that
+// are too long are clipped, and training that diverges all the same ends with ErrDiverged.
 //
 // # Word vectors
 //
