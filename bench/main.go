@@ -48,6 +48,7 @@ type section struct {
 
 var sections = []section{
 	{"training", "Training, whole process", training},
+	{"recipe", "The training recipe beside the original's algorithm, whole process", recipe},
 	{"vectors", "Word vectors, whole process", vectors},
 	{"prediction", "Labelling a file, whole process", prediction},
 	{"single", "One text of 50 words, in process", single},

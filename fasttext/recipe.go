@@ -14,7 +14,8 @@ type RecipeOptions struct {
 	Threads int    // workers; one for each processor. The model does not depend on it
 	Seed    int    // of the order of examples and of what is held out
 	// MaxBytes bounds the size of the model's file; 180 MB for up to 150 labels, more for more, 380 MB from
-	// 1,000 on. The dictionary and a small table of n-grams are always kept.
+	// 1,000 on. The most frequent words get up to half of it, and n-grams share rows in the rest; there are always
+	// some.
 	MaxBytes int64
 
 	// Unlabelled is text of the same kind without labels, a text a line, at most 1 GB. It helps where labels are few: vectors of its words
@@ -193,7 +194,7 @@ func (p *problem) model(in *dense, s scoring) (*Model, error) {
 		out.row(1)[0] = -1
 	}
 	a := SupervisedDefaults()
-	a.Dim, a.Label = p.columns, p.rows.dict.label
+	a.Dim, a.Label, a.MinCount = p.columns, p.rows.dict.label, p.corpus.minCount
 	a.WordNgrams, a.Minn, a.Maxn, a.Bucket = p.rows.shape.WordNgrams, p.rows.shape.Minn, p.rows.shape.Maxn, p.rows.shape.Bucket
 	if p.several {
 		a.Loss = OneVsAll

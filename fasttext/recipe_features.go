@@ -45,10 +45,10 @@ func (d *dictionary) shaped(s rowShape) *dictionary {
 func (c *corpus) appendRows(rows []int32, d *dictionary, subwords [][]int32, i int, hashes *[]uint32) []int32 {
 	*hashes = (*hashes)[:0]
 	for _, w := range c.wordsOf(i) {
-		*hashes = append(*hashes, d.hashes[w])
+		*hashes = append(*hashes, c.hashes[w])
 		if subwords != nil {
 			rows = append(rows, subwords[w]...)
-		} else {
+		} else if int(w) < d.words {
 			rows = append(rows, w)
 		}
 	}
@@ -59,17 +59,21 @@ func (c *corpus) appendRows(rows []int32, d *dictionary, subwords [][]int32, i i
 }
 
 // subwordsOf lists the rows of each word, or returns nil if words have only one.
-func subwordsOf(ctx context.Context, d *dictionary, threads int) [][]int32 {
+func (c *corpus) subwordsOf(ctx context.Context, d *dictionary, threads int) [][]int32 {
 	if d.maxn == 0 {
 		return nil
 	}
-	lists := make([][]int32, d.words)
-	inParallel(ctx, threads, d.words, 4096, func(from, to int) {
+	lists := make([][]int32, len(c.hashes))
+	inParallel(ctx, threads, len(lists), 4096, func(from, to int) {
 		var rows []int32
 		var tmp []byte
 		ends := make([]int, 0, to-from)
 		for w := from; w < to; w++ {
-			rows = d.appendWord(rows, d.token(w), int32(w), &tmp)
+			row := int32(w)
+			if w >= d.words {
+				row = -1
+			}
+			rows = d.appendWord(rows, c.token(w), row, &tmp)
 			ends = append(ends, len(rows))
 		}
 		start := 0
@@ -88,7 +92,7 @@ func (c *corpus) countNgrams(ctx context.Context, s rowShape, threads int) int {
 	d := c.dict.shaped(s)
 	seen := newRowSet(buckets + d.words)
 	if s.Maxn > 0 {
-		for _, rows := range subwordsOf(ctx, d, threads) {
+		for _, rows := range c.subwordsOf(ctx, d, threads) {
 			for _, r := range rows {
 				seen.add(r)
 			}
@@ -115,7 +119,7 @@ func (c *corpus) countNgrams(ctx context.Context, s rowShape, threads int) int {
 func (c *corpus) rowsOf(ctx context.Context, s rowShape, threads int) *exampleRows {
 	d := c.dict.shaped(s)
 	total := d.words + d.bucket
-	subwords := subwordsOf(ctx, d, threads)
+	subwords := c.subwordsOf(ctx, d, threads)
 	x := &exampleRows{shape: s, dict: d, rows: make([]float32, c.len()), own: make([][]ownRow, c.len())}
 	x.chars = newRowSet(total)
 	for w, rows := range subwords {

@@ -27,6 +27,8 @@ const (
 	mostCharEntries = 30e6
 	// longText is from how many words on, in the mean, three words in a row are tried.
 	longText = 60
+	// leastBucket is how many rows n-grams share at least, whatever the size of the model.
+	leastBucket = 256
 	// parts is how many parts the examples are dealt into, to hold one out.
 	parts = 5
 	// mostWide bounds, in values, the weights that the multiclass solver may have: it needs those of all labels at
@@ -181,7 +183,7 @@ func (c *corpus) fit(ctx context.Context, s rowShape, opt *RecipeOptions) rowSha
 	}
 	s.Bucket = max(c.countNgrams(ctx, s, opt.Threads), 1)
 	rows := opt.maxBytes(c.labels.Count)/4/int64(c.labels.Count) - int64(c.dict.words)
-	s.Bucket = int(min(int64(s.Bucket), max(rows, 1<<12)))
+	s.Bucket = int(min(int64(s.Bucket), max(rows, leastBucket)))
 	return s
 }
 

@@ -185,3 +185,22 @@ func TestRecipeRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestRecipeKeepsToItsSize(t *testing.T) {
+	t.Parallel()
+	const most = 500_000
+	text := topics(40, 2000, 1) + strings.Repeat("__label__topic0 x\n", 3)
+	var b strings.Builder
+	b.WriteString(text)
+	for i := range 3000 { // words that are seen once
+		fmt.Fprintf(&b, "__label__topic%d topic%dword%d once%d\n", i%40, i%40, i%30, i)
+	}
+	m, r := mustTrainRecipe(t, b.String(), fasttext.RecipeOptions{MaxBytes: most})
+	if size := len(saved(t, m)); size > most*6/5 { // the dictionary comes on top
+		t.Errorf("the file has %d bytes, report %+v", size, r)
+	}
+	test, err := m.Test(t.Context(), strings.NewReader(topics(40, 400, 2)), 1, 0)
+	if err != nil || test.Precision() < 0.7 {
+		t.Errorf("precision %.3f, %v", test.Precision(), err)
+	}
+}

@@ -3,6 +3,7 @@ package fasttext
 import (
 	"context"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/heliograph/heliograph/fasttext/internal/linear"
@@ -11,11 +12,14 @@ import (
 // A corpus is labelled text for the recipe: the words of each example, by their numbers in the
 // dictionary, and its labels.
 type corpus struct {
-	dict    *dictionary
-	vectors *vectors // that were given or learned, or nil
-	words   []int32
-	starts  []int // of each example in words, and the end
-	labels  linear.Labels
+	dict     *dictionary
+	vectors  *vectors // that were given or learned, or nil
+	minCount int      // words seen less often have no row of their own
+	hashes   []uint32 // of each word: those of the dictionary, and then the others
+	others   [][]byte // the others
+	words    []int32
+	starts   []int // of each example in words, and the end
+	labels   linear.Labels
 }
 
 func (c *corpus) len() int { return len(c.starts) - 1 }
@@ -35,14 +39,18 @@ func readCorpus(ctx context.Context, r io.Reader, more *vectors, opt *RecipeOpti
 	d := newDictionary(a)
 	d.tokens = txt.tokens
 	all, ids := txt.mergeLexicons()
-	if more != nil {
-		labels := 0
-		for id := range all.entries {
-			if d.isLabel(all.token(int32(id))) {
-				labels++
-			}
+	labels := 0
+	for id := range all.entries {
+		if d.isLabel(all.token(int32(id))) {
+			labels++
 		}
-		more.limit(int(opt.maxBytes(labels) / 8 / int64(max(labels, 1)))) // half of the rows
+	}
+	// Words get up to half of the rows.
+	most := int(opt.maxBytes(labels) / 8 / int64(max(labels, 1)))
+	a.MinCount = all.leastCount(d, most)
+	all.drop(d, a)
+	if more != nil {
+		more.limit(most)
 		more.addTo(all)
 		d.tokens += int64(len(more.words))
 	}
@@ -54,7 +62,17 @@ func readCorpus(ctx context.Context, r io.Reader, more *vectors, opt *RecipeOpti
 	case d.labels() == 0:
 		return nil, ErrNoLabels
 	}
-	c := &corpus{dict: d, vectors: more, starts: []int{0}, labels: linear.Labels{Starts: []int{0}, Count: d.labels()}}
+	c := &corpus{
+		dict: d, vectors: more, minCount: a.MinCount, hashes: slices.Clone(d.hashes[:d.words]),
+		starts: []int{0}, labels: linear.Labels{Starts: []int{0}, Count: d.labels()},
+	}
+	for id, w := range meanings {
+		if w == unknownWord {
+			meanings[id] = int32(len(c.hashes))
+			c.hashes = append(c.hashes, all.entries[id].hash)
+			c.others = append(c.others, all.token(int32(id)))
+		}
+	}
 	c.words = make([]int32, 0, txt.tokens)
 	var b textBlock
 	for i := range txt.blocks {
@@ -93,4 +111,27 @@ func (c *corpus) addBlock(b *textBlock, ids, meanings []int32) {
 		c.starts = append(c.starts, len(c.words))
 		c.labels.Starts = append(c.labels.Starts, len(c.labels.Labels))
 	}
+}
+
+// leastCount returns how often words must stand in the text for no more than most of them to be left.
+func (l *lexicon) leastCount(d *dictionary, most int) int {
+	var counts []int64
+	for id, e := range l.entries {
+		if !d.isLabel(l.token(int32(id))) {
+			counts = append(counts, e.count)
+		}
+	}
+	if len(counts) <= most {
+		return 1
+	}
+	slices.Sort(counts)
+	return int(min(counts[len(counts)-1-max(most, 0)]+1, math.MaxInt32))
+}
+
+// token returns a word by its number.
+func (c *corpus) token(w int) []byte {
+	if w < c.dict.words {
+		return c.dict.token(w)
+	}
+	return c.others[w-c.dict.words]
 }

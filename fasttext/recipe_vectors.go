@@ -20,7 +20,7 @@ const mostUnlabelled = 1 << 30
 // wordVectors are vectors of length 1 for some words of a corpus, weighted by idf, and the sums over examples.
 type wordVectors struct {
 	dim      int
-	words    []float32 // a row for each word of the dictionary; zeros for those without a vector
+	words    []float32 // a row for each word of the corpus; zeros for those without a vector
 	examples linear.Dense
 }
 
@@ -84,7 +84,7 @@ func (v *vectors) limit(words int) {
 // wordVectors finds the vectors of the dictionary's words and the sums over the examples.
 func (c *corpus) wordVectors(ctx context.Context, v *vectors, threads int) *wordVectors {
 	d := c.dict
-	w := &wordVectors{dim: v.dim, words: make([]float32, d.words*v.dim)}
+	w := &wordVectors{dim: v.dim, words: make([]float32, len(c.hashes)*v.dim)}
 	for i, word := range v.words {
 		if id := d.find(word, hashWord(word)); id >= 0 && int(id) < d.words {
 			x := v.data[i*v.dim:][:v.dim]
@@ -93,8 +93,8 @@ func (c *corpus) wordVectors(ctx context.Context, v *vectors, threads int) *word
 			}
 		}
 	}
-	counts := make([]int32, d.words) // of examples with the word
-	last := make([]int32, d.words)
+	counts := make([]int32, len(c.hashes)) // of examples with the word
+	last := make([]int32, len(c.hashes))
 	for i := range c.len() {
 		for _, id := range c.wordsOf(i) {
 			if last[id] != int32(i)+1 {
