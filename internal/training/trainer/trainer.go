@@ -4,8 +4,8 @@
 // The two speak in frames over the process's standard input and output: the
 // server gives a Task and the text that the process asks for; the process gives
 // log lines, what it has measured, and the archive of the model. Nothing else
-// passes between them, and nothing is kept on disk, so a process that ends at any point
-// leaves nothing behind. It ends by itself when its standard input does, which is
+// passes between them. A text that doesn't fit into memory is in a temporary file without a
+// name, so a process that ends at any point leaves nothing behind. It ends by itself when its standard input does, which is
 // when the server ends. Each frame's length is checked before memory is taken for it.
 package trainer
 
