@@ -115,6 +115,16 @@ func (d *deployment) asyncLimit() int {
 	return each * max(d.instances(), 1)
 }
 
+// instances is how many instances the production variants ask for.
+func (d *deployment) instances() (n int) {
+	for _, v := range d.Variants {
+		if v.InitialInstanceCount != nil {
+			n += *v.InitialInstanceCount
+		}
+	}
+	return n
+}
+
 // checkTraffic refuses weights under which no variant would answer.
 func (d *deployment) checkTraffic() error {
 	total := 0.0
