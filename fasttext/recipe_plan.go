@@ -99,7 +99,7 @@ func (c *corpus) choose(ctx context.Context, opt *RecipeOptions, report *RecipeR
 	}
 	if c.vectors != nil {
 		p.vectors = c.wordVectors(ctx, c.vectors, opt.Threads)
-		found := p.tryVectors(ctx, divisions)
+		found := p.tryVectors(ctx, vectorCosts, divisions)
 		for _, t := range found {
 			report.tried(p, t, divisions)
 		}
@@ -108,7 +108,27 @@ func (c *corpus) choose(ctx context.Context, opt *RecipeOptions, report *RecipeR
 	if err := ctx.Err(); err != nil {
 		return nil, nil, nil, err
 	}
-	return p, p.combine(tried, divisions), divisions, nil
+	chosen := p.combine(tried, divisions)
+	if mostTrialWork < unit {
+		// Probabilities are fitted to models that learned from as many examples as the final one will.
+		divisions = c.holdouts(parts, 1, seed)
+		if chosen = p.again(ctx, chosen, divisions); ctx.Err() != nil {
+			return nil, nil, nil, ctx.Err()
+		}
+	}
+	return p, chosen, divisions, nil
+}
+
+// again returns the same members' trials on other holdouts.
+func (p *problem) again(ctx context.Context, members []*trial, divisions []holdout) (trials []*trial) {
+	for _, m := range members {
+		if m.Solver == byVectors {
+			trials = append(trials, p.tryVectors(ctx, []float64{m.C}, divisions)...)
+		} else {
+			trials = append(trials, p.try(ctx, []path{{m.Solver, m.Weighting, []float64{m.C}}}, divisions)...)
+		}
+	}
+	return trials
 }
 
 // chooseShape finds the shape that does best on the holdouts, and returns its trials. It thins the holdouts if

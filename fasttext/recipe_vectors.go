@@ -139,10 +139,10 @@ func (p *problem) wordScores(dst, weights []float32, word int) {
 }
 
 // tryVectors returns trials of members by vectors.
-func (p *problem) tryVectors(ctx context.Context, divisions []holdout) []*trial {
-	trials := make([]*trial, len(vectorCosts))
+func (p *problem) tryVectors(ctx context.Context, costs []float64, divisions []holdout) []*trial {
+	trials := make([]*trial, len(costs))
 	var jobs []func()
-	for n, c := range vectorCosts {
+	for n, c := range costs {
 		t := &trial{RecipeMember: RecipeMember{Solver: byVectors, C: c}, scores: make([][]float32, len(divisions))}
 		trials[n] = t
 		for d, division := range divisions {
