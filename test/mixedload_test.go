@@ -361,8 +361,6 @@ func (l *mixedLoad) verify(s *server, lenient bool) {
 	l.t.Logf("verified %v; ends: %v", l, ends)
 }
 
-func (l *mixedLoad) endpoints0() []string { return slices.Sorted(maps.Keys(l.endpoints)) }
-
 func (l *mixedLoad) verifyEndpoint(ctx context.Context, s *server, jobs *sagemaker.Client, name string, lenient bool) {
 	l.t.Helper()
 	if l.unsure[name] || lenient && !l.endpoints[name] {
