@@ -20,9 +20,9 @@ const (
 	solutions = 10
 
 	// mostTrialWork bounds one solution that is only compared: beyond it, fewer examples are learned from.
-	mostTrialWork = 20
+	mostTrialWork = 12
 	// mostWork bounds all of them together.
-	mostWork = 80
+	mostWork = 40
 	// mostCharEntries bounds the character n-grams of all examples: long texts gain little from them.
 	mostCharEntries = 30e6
 	// longText is from how many words on, in the mean, three words in a row are tried.
@@ -109,7 +109,7 @@ func (c *corpus) choose(ctx context.Context, opt *RecipeOptions, report *RecipeR
 		return nil, nil, nil, err
 	}
 	chosen := p.combine(tried, divisions)
-	if mostTrialWork < unit {
+	if 2*mostTrialWork < unit {
 		// Probabilities are fitted to models that learned from as many examples as the final one will.
 		divisions = c.holdouts(parts, 1, seed)
 		if chosen = p.again(ctx, chosen, divisions); ctx.Err() != nil {
