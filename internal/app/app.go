@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -111,11 +112,19 @@ func (a *App) openData(ctx context.Context) error {
 // openServices makes the services of level 3 and fills in what each needs of
 // the others.
 func (a *App) openServices(ctx context.Context) (err error) {
+	temp, err := filepath.Abs(a.cfg.tempDir()) // training processes work in another folder
+	if err == nil {
+		err = os.MkdirAll(temp, 0o700)
+	}
+	if err != nil {
+		return fmt.Errorf("folder for temporary files: %w", err)
+	}
 	a.training, err = training.New(training.Options{
 		DB: a.db, Blobs: a.blobs, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID,
 		AsRole: func(ctx context.Context, _ string) context.Context {
 			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
 		},
+		TempDir:  temp,
 		Parallel: a.cfg.TrainingJobs, MaxMemoryBytes: int64(a.cfg.TrainingMemory) << 20,
 		Log:      a.log,
 		Metrics:  a.metrics,

@@ -173,3 +173,4 @@ func (c Config) Validate() error {
 func (c Config) databaseFile() string { return filepath.Join(c.Data, "heliograph.db") }
 func (c Config) blobDir() string      { return filepath.Join(c.Data, "blob") }
 func (c Config) cacheDir() string     { return filepath.Join(c.Data, "cache") }
+func (c Config) tempDir() string      { return filepath.Join(c.Data, "tmp") }

@@ -82,6 +82,8 @@ var supervisedParameters = []hyperparameter{
 	{name: "vector_dim", kind: integer, def: "100", valid: upTo(maxVectorDim, positive), remark: "dimension of the vectors"},
 	{name: "word_ngrams", kind: integer, def: "2", valid: upTo(maxWordNgrams, positive), remark: "longest word n-gram that is a feature"},
 
+	{name: "recipe", kind: enum, def: trainer.Original, values: []string{trainer.Original, trainer.Linear}, ours: true,
+		remark: "`fasttext` is BlazingText's algorithm; `linear` finds features and costs itself and is mostly the more accurate one, see below"},
 	{name: "loss", kind: enum, def: "softmax", values: []string{"softmax", "hs", "ns", "ova"}, ours: true, remark: "loss function; `ova` for several labels per line"},
 	{name: "negative_samples", kind: integer, def: "5", valid: upTo(1000, positive), ours: true, remark: "negatives per example; only for loss `ns`"},
 	{name: "min_char", kind: integer, def: "0", valid: notNegative, ours: true, remark: "shortest character n-gram that is a feature"},
@@ -97,6 +99,10 @@ var supervisedParameters = []hyperparameter{
 	{name: "window_size", kind: integer, valid: positive, ignored: true},
 	tuningParameter,
 }
+
+// linearParameters are those of supervised mode that have an effect with the recipe linear, which chooses what
+// the others say by itself.
+var linearParameters = []string{"mode", "recipe", "label_prefix", "seed", "threads", "_tuning_objective_metric"}
 
 // vectorParameters are all that cbow, skipgram and batch_skipgram accept, in the
 // same order.
@@ -139,7 +145,8 @@ type settings struct {
 	numbers map[string]float64
 	flags   map[string]bool
 	texts   map[string]string
-	ignored []string // given, but without effect
+	ignored []string // given, but without effect in the mode
+	chosen  []string // given, but without effect as the recipe chooses them
 }
 
 func (s settings) int(name string) int          { return int(s.numbers[name]) }
@@ -189,7 +196,20 @@ func parseHyperParameters(given map[string]string) (settings, error) {
 			return s, err
 		}
 	}
+	if s.linear() {
+		s.leaveToRecipe(given)
+	}
 	return s, s.check()
+}
+
+// leaveToRecipe takes the effect from what the recipe linear chooses itself.
+func (s *settings) leaveToRecipe(given map[string]string) {
+	for _, p := range supervisedParameters {
+		if _, ok := given[p.name]; ok && !p.ignored && !slices.Contains(linearParameters, p.name) {
+			s.chosen = append(s.chosen, p.name)
+		}
+	}
+	s.flags["early_stopping"] = false
 }
 
 func parameterNames(all []hyperparameter) (names []string) {
@@ -260,9 +280,12 @@ func (s settings) check() error {
 
 func (s settings) mode() string { return s.text("mode") }
 
+func (s settings) linear() bool { return s.text("recipe") == trainer.Linear }
+
 // hashed is the number of rows that n-grams take in the input matrix.
 func (s settings) hashed() int64 {
 	switch {
+	case s.linear():
 	case s.mode() != trainer.Supervised && s.bool("subwords"), s.mode() == trainer.Supervised && (s.int("word_ngrams") > 1 || s.int("max_char") > 0):
 		return int64(s.int("buckets"))
 	}

@@ -35,7 +35,7 @@ const (
 func (s *Service) train(ctx context.Context, job string, task trainer.Task, host trainer.Host) ([]trainer.Metric, error) {
 	cmd := exec.Command(s.Process[0], s.Process[1:]...)
 	cmd.Dir = "/"
-	cmd.Env = []string{fmt.Sprintf("GOMEMLIMIT=%d", s.MaxMemoryBytes), "TMPDIR=" + os.TempDir()}
+	cmd.Env = []string{fmt.Sprintf("GOMEMLIMIT=%d", s.MaxMemoryBytes), "TMPDIR=" + s.TempDir}
 	cmd.SysProcAttr = attributes()
 	complaint := &tail{most: maxComplaint}
 	cmd.Stderr = complaint
@@ -92,6 +92,10 @@ func (s *Service) train(ctx context.Context, job string, task trainer.Task, host
 // outOfMemory says what the owner of a job that took too much can do.
 func (s *Service) outOfMemory(task trainer.Task) error {
 	buckets := ""
+	if task.Recipe == trainer.Linear {
+		return clientFailure(nil, "The training needed more memory than a training job on this server may have, %s. "+
+			"Please use a server with more memory, reduce the size of the training data, or train with the recipe %s.", byteSize(s.MaxMemoryBytes), trainer.Original)
+	}
 	if a := task.Args; a.WordNgrams > 1 || a.Maxn > 0 {
 		buckets = fmt.Sprintf(" buckets (%d) times vector_dim (%d) make a matrix of %s, of which the rows that occur are used.",
 			a.Bucket, a.Dim, byteSize(int64(a.Bucket)*int64(a.Dim)*4))

@@ -56,11 +56,12 @@ func (h *house) training(s training.Spec) int {
 }
 
 func TestProcessKilled(t *testing.T) {
-	h := newHouse(t, nil)
+	folder := t.TempDir()
+	h := newHouse(t, func(o *training.Options) { o.TempDir = folder })
 	h.run(h.Service)
 	h.put("train", text(200, 1))
 	pid := h.training(long("victim"))
-	if environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ"); err != nil || !strings.HasPrefix(string(environ), "GOMEMLIMIT=") || !strings.HasSuffix(string(environ), "\x00TMPDIR="+os.TempDir()+"\x00") || strings.Count(string(environ), "\x00") != 2 {
+	if environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ"); err != nil || !strings.HasPrefix(string(environ), "GOMEMLIMIT=") || !strings.HasSuffix(string(environ), "\x00TMPDIR="+folder+"\x00") || strings.Count(string(environ), "\x00") != 2 {
 		t.Errorf("the process's environment is %q, %v", environ, err)
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {

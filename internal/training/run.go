@@ -96,6 +96,9 @@ func (s *Service) run(ctx context.Context, c *claim, log *jobLog) (*outcome, err
 	for _, name := range p.ignored {
 		log.warn("The hyperparameter %s has no effect in mode %s.", name, p.mode())
 	}
+	for _, name := range p.chosen {
+		log.warn("The hyperparameter %s has no effect with the recipe %s, which chooses by itself.", name, trainer.Linear)
+	}
 	if c.job.OutputDataConfig.KmsKeyId != "" {
 		log.warn("The model is not encrypted with the KmsKeyId given: this server does not offer KMS.")
 	}
@@ -150,6 +153,7 @@ const maxLogged = 1000
 func (s *Service) task(c *claim, p settings) trainer.Task {
 	return trainer.Task{
 		Mode:          p.mode(),
+		Recipe:        p.text("recipe"),
 		Args:          p.args(s.Threads),
 		EarlyStopping: p.bool("early_stopping"),
 		MinEpochs:     p.int("min_epochs"),

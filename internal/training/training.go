@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -68,6 +69,9 @@ type Options struct {
 	// Process is the command of a training process: a program that calls trainer.Main. Nil means
 	// this program, called with trainer.Verb.
 	Process []string
+	// TempDir is the folder for texts that don't fit into a process's memory, in files without a name; empty
+	// means the system's for such files.
+	TempDir string
 	Metrics *telemetry.Metrics // nil means some that nobody reads
 	// Finished is told of each job that reached an end; it may be nil.
 	Finished func(status string, took time.Duration)
@@ -112,6 +116,9 @@ func New(o Options) (*Service, error) {
 		if o.Process, err = thisProgram(); err != nil {
 			return nil, fmt.Errorf("training: %w", err)
 		}
+	}
+	if o.TempDir == "" {
+		o.TempDir = os.TempDir()
 	}
 	if o.LeaseTTL <= 0 {
 		o.LeaseTTL = 10 * time.Second

@@ -53,6 +53,12 @@ func (r *runner) onVocabulary(t *text, words int64, vocabulary, labels int) {
 	if r.task.Mode == Supervised {
 		r.printf("Number of labels:  %d", labels)
 	}
+	r.remarkOn(t, labels)
+	r.checkMemory(vocabulary, labels)
+}
+
+// remarkOn logs what is strange about the text that was read, and where the validation data is.
+func (r *runner) remarkOn(t *text, labels int) {
 	if t.end.Invalid > 0 {
 		r.warn("%d bytes of the channel train are not valid UTF-8. They were kept as they are.", t.end.Invalid)
 	}
@@ -63,7 +69,6 @@ func (r *runner) onVocabulary(t *text, words int64, vocabulary, labels int) {
 		r.printf("Loading validation data from %s", v.Files[0])
 		r.printf("Loaded validation data.")
 	}
-	r.checkMemory(vocabulary, labels)
 }
 
 // checkMemory ends the training if the matrices would be too large.
@@ -115,7 +120,7 @@ func (r *runner) explain(err error, t *text) error {
 	case errors.Is(err, fasttext.ErrNoLabels):
 		return clientFailure(err, "No labels were found in the channel train: no line has both words and a token that begins with %q. "+
 			"Put a label such as %sbilling in front of each line.", a.Label, a.Label)
-	case errors.Is(err, fasttext.ErrDiverged):
+	case errors.Is(err, fasttext.ErrDiverged) && r.task.Recipe != Linear:
 		return clientFailure(err, "The training diverged: a weight is not a number any more. Lower learning_rate, which is %v.", a.LR)
 	}
 	return err

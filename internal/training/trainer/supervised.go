@@ -11,9 +11,11 @@ import (
 // supervised trains a classifier: the engine, and BlazingText's early stopping,
 // metrics and log lines around it.
 func (r *runner) supervised() error {
-	watch := epochWatch{runner: r}
-	opt := fasttext.TrainOptions{Args: r.task.Args, OnEpoch: watch.onEpoch}
-	model, err := r.learn(opt, "Training finished.")
+	train := r.original
+	if r.task.Recipe == Linear {
+		train = r.linear
+	}
+	model, err := train()
 	if err != nil {
 		return err
 	}
@@ -22,6 +24,12 @@ func (r *runner) supervised() error {
 		return err
 	}
 	return r.deliver(metrics, file{"model.bin", model.Save})
+}
+
+// original trains by BlazingText's algorithm.
+func (r *runner) original() (*fasttext.Model, error) {
+	watch := epochWatch{runner: r}
+	return r.learn(fasttext.TrainOptions{Args: r.task.Args, OnEpoch: watch.onEpoch}, "Training finished.")
 }
 
 // epochWatch is what happens after epochs.

@@ -26,10 +26,17 @@ const (
 	BatchSkipgram = "batch_skipgram"
 )
 
+// The recipes of supervised mode.
+const (
+	Original = "fasttext" // BlazingText's algorithm
+	Linear   = "linear"   // fasttext.TrainRecipe: of Args, only Label, Seed and Thread count
+)
+
 // Task is what a process is to do.
 type Task struct {
-	Mode string
-	Args fasttext.Args
+	Mode   string
+	Recipe string // of supervised mode
+	Args   fasttext.Args
 
 	EarlyStopping bool // supervised, with a channel validation
 	MinEpochs     int  // of early stopping: the first epoch that is looked at
