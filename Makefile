@@ -63,8 +63,8 @@ e2e: setup build ## The real binary, real clients, a real browser, the original 
 bench: build ## Measure against the peers: [DATA=folder] [FASTTEXT=a native one] [ONLY=sections] [QUICK=1]
 	go run ./bench -heliograph $(CURDIR)/$(BIN) $(if $(DATA),-data $(DATA)) $(if $(FASTTEXT),-native $(FASTTEXT)) $(if $(ONLY),-only $(ONLY)) $(if $(QUICK),-quick)
 
-accuracy: build ## Print the starter set's 5-fold accuracy, with the demo's hyperparameters.
-	$(BIN) evaluate --starter --epochs 60 --lr 0.5 --dim 20 --word-ngrams 1 --minn 3 --maxn 5 --bucket 100000
+accuracy: build ## Print the starter set's 5-fold accuracy, with the demo's recipe.
+	$(BIN) evaluate --starter
 
 fuzz: ## Run every fuzz target for FUZZTIME.
 	@for pkg in $$(go list ./...); do \

@@ -27,20 +27,11 @@ const (
 	demoImage  = "blazingtext:1"
 )
 
-// demoHyperParameters suit a few hundred short texts: subwords make up for the
-// words seen once, and a small table keeps the models small. make accuracy
-// measures the same ones.
+// demoHyperParameters leave the choice to the recipe. make accuracy measures the same ones.
 var demoHyperParameters = map[string]string{
-	"mode":          "supervised",
-	"epochs":        "60",
-	"learning_rate": "0.5",
-	"vector_dim":    "20",
-	"word_ngrams":   "1",
-	"min_count":     "1",
-	"min_char":      "3",
-	"max_char":      "5",
-	"buckets":       "100000",
-	"seed":          "1",
+	"mode":   "supervised",
+	"recipe": "linear",
+	"seed":   "1",
 }
 
 // demo sets up the demonstration, as the root user, through the services that
