@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"math"
 	"strings"
 	"time"
 
@@ -85,6 +87,11 @@ func (t *training) cook(ctx context.Context) error {
 		OnRead:     t.progress.read,
 		OnProgress: func(p fasttext.RecipeProgress) { t.progress.show(overall(p), stageText(p)) },
 	}
+	if t.unlabelled != nil {
+		text := dataset.Lines(withoutLabels{t.unlabelled}, dataset.LineOptions{Normalize: t.normalize})
+		defer text.Close()
+		opt.Unlabelled = text
+	}
 	var err error
 	t.model, t.recipe, err = fasttext.TrainRecipe(ctx, lines, opt)
 	t.took = time.Since(start)
@@ -92,6 +99,42 @@ func (t *training) cook(ctx context.Context) error {
 		t.vocabulary = t.recipe.Words
 	}
 	return err
+}
+
+// withoutLabels are the texts of rows.
+type withoutLabels struct{ dataset.Source }
+
+func (s withoutLabels) Rows() iter.Seq2[dataset.Row, error] {
+	return func(yield func(dataset.Row, error) bool) {
+		for row, err := range s.Source.Rows() {
+			row.Labels = nil
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// unlabelledFlag names more text of the same kind.
+type unlabelledFlag struct{ path string }
+
+func (f *unlabelledFlag) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.path, "unlabelled", "", "file of more texts of the same kind, labels or not, which --recipe linear learns about words from")
+}
+
+// open opens the file, which need not have a column of labels; nil without one.
+func (f *unlabelledFlag) open(c *cobra.Command, t *trainCommand) (*dataset.Reader, error) {
+	switch {
+	case f.path == "":
+		return nil, nil
+	case !t.train.recipe.linear():
+		return nil, errors.New("--unlabelled is for --recipe linear: with --recipe fasttext, train word vectors (heliograph fasttext skipgram) and give them as --pretrained-vectors")
+	case f.path == "-" && (t.input == "-" || t.validation == "-"):
+		return nil, errors.New("--unlabelled can't be standard input, which another file is")
+	}
+	read := t.read
+	read.readOptions.LabelColumn = ""
+	return read.open(c, f.path)
 }
 
 // chooseShare is about how much of the time goes to choosing.
@@ -129,7 +172,8 @@ func writeRecipe(w io.Writer, r *fasttext.RecipeReport, took float64) {
 	fmt.Fprintf(w, "  %s left out while choosing: accuracy %.1f%%, macro-F1 %.3f, calibration error %.3f\n",
 		counted(r.HeldOut, "row"), 100*r.Accuracy, r.MacroF1, r.CalibrationError)
 	if r.SeveralLabels {
-		fmt.Fprintf(w, "  several labels: predict with --top 10 --threshold %.2f for the highest F1, %.3f\n", r.Threshold, r.F1)
+		fmt.Fprintf(w, "  several labels: predict with --top 10 --threshold %.2f for the highest F1, %.3f\n",
+			math.Floor(100*r.Threshold)/100, r.F1)
 	}
 }
 

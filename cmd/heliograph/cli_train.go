@@ -40,6 +40,7 @@ func (f *trainFlags) add(c *cobra.Command) {
 	f.recipe.add(c)
 	c.Flags().IntVar(&f.args.Thread, "threads", runtime.GOMAXPROCS(0), "workers; with --recipe fasttext and 1, the same seed gives the same model")
 	c.Flags().IntVar(&f.args.Seed, "seed", 1, "of every random choice")
+	c.Flags().StringVar(&f.args.PretrainedVectors, "pretrained-vectors", "", "word vectors (.vec) to know words by (linear), or to start from (fasttext)")
 	ofOriginal(c, f.addOriginal)
 }
 
@@ -58,7 +59,6 @@ func (f *trainFlags) addOriginal(c *cobra.Command) {
 	flags.Var((*bucketFlag)(&f.args.Bucket), "bucket", `rows that n-grams share, by hash, each taking 4 bytes times dim; "auto" for what the text needs`)
 	flags.BoolVar(&f.deterministic, "deterministic", false, "the same seed gives the same model with any number of threads; slower")
 	f.weights.add(c)
-	flags.StringVar(&f.args.PretrainedVectors, "pretrained-vectors", "", "word vectors (.vec) to start from")
 	flags.BoolVar(&f.stopping.on, "early-stopping", false, "stop when the validation accuracy stops rising, and keep the best epoch")
 	flags.IntVar(&f.stopping.patience, "patience", 4, "epochs without a rise before --early-stopping stops")
 	flags.IntVar(&f.stopping.minEpochs, "min-epochs", 5, "epochs before --early-stopping may stop")
@@ -119,7 +119,8 @@ type training struct {
 	autotune *autotuneFlags      // nil, or not on: without a search
 	tuned    *fasttext.Autotuned // what the search found
 
-	recipe *fasttext.RecipeReport // of the linear recipe
+	unlabelled dataset.Source         // for the linear recipe; nil for none
+	recipe     *fasttext.RecipeReport // of the linear recipe
 
 	model      *fasttext.Model
 	vocabulary int

@@ -31,7 +31,8 @@ place to say which it was, so "predict" and "evaluate" normalise unless told --r
 --recipe linear, the default, finds features and costs itself by rows that it leaves
 out meanwhile, then learns from all of them: docs/training.md describes it. --recipe fasttext
 is the original's algorithm; its options (--dim, --lr, --epochs and so on) ask for it too.
-Both write models of the same form.
+Both write models of the same form. Where labels are few, --unlabelled FILE, more
+texts of the same kind, helps --recipe linear, and so do --pretrained-vectors.
 
 With --validation or --validation-fraction the report says how well the model
 does on text it hasn't seen.
@@ -62,6 +63,7 @@ honest one, measure the model on rows that neither it nor the search has seen.`,
 	t.train.add(c)
 	ofOriginal(c, t.resume.add)
 	ofOriginal(c, t.autotune.add)
+	t.unlabelled.add(c)
 	flags := c.Flags()
 	flags.StringVarP(&t.input, "input", "i", "", "file to learn from, - for standard input")
 	flags.StringVar(&t.validation, "validation", "", "file to measure the model on")
@@ -81,6 +83,8 @@ type trainCommand struct {
 	train     trainFlags
 	resume    resumeFlags
 	autotune  autotuneFlags
+
+	unlabelled unlabelledFlag
 
 	input, validation, output string
 	fraction                  float64
@@ -129,6 +133,14 @@ func (t *trainCommand) run(c *cobra.Command) error {
 	run := &training{flags: &t.train, resume: &t.resume, autotune: &t.autotune, source: &countingSource{Source: r}, normalize: t.normalize.forTraining(r)}
 	if err := t.hold(c, r, run); err != nil {
 		return err
+	}
+	more, err := t.unlabelled.open(c, t)
+	if err != nil {
+		return err
+	}
+	if more != nil {
+		defer more.Close()
+		run.unlabelled = more
 	}
 	run.progress = newProgress(c.ErrOrStderr())
 	if t.train.recipe.implied != "" {
