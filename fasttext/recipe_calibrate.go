@@ -44,24 +44,39 @@ func (p *problem) fitScoring(scores [][]float32, divisions []holdout) scoring {
 	if p.several {
 		return p.fitSigmoids(scores, divisions)
 	}
+	doubt := doubtOf(heldIn(divisions))
 	return scoring{sharpness: 1 / bestTemperature(func(temperature float64) float64 {
 		s, loss := scoring{sharpness: 1 / temperature}, 0.0
 		logits := make([]float64, p.corpus.labels.Count)
 		for d, division := range divisions {
 			for k, i := range division.held {
 				p.logits(logits, scores[d][k*p.columns:][:p.columns], s)
-				sum, highest := 0.0, slices.Max(logits)
+				sum, total, highest := 0.0, 0.0, slices.Max(logits)
 				for _, v := range logits {
 					sum += math.Exp(v - highest)
+					total += v
 				}
 				gold := p.corpus.labels.Of(int(i))
+				loss += math.Log(sum) + highest - doubt*total/float64(len(logits))
 				for _, l := range gold {
-					loss += (math.Log(sum) + highest - logits[l]) / float64(len(gold))
+					loss -= (1 - doubt) * logits[l] / float64(len(gold))
 				}
 			}
 		}
 		return loss
 	})}
+}
+
+// doubtOf is how much of the probability of n examples' labels is given to all labels alike. Without it, examples that are
+// all told apart would ask for probabilities of 1, however few they are (Platt, 1999, section 2.2).
+func doubtOf(n int) float64 { return 2 / float64(n+2) }
+
+// heldIn counts the examples that are held out.
+func heldIn(divisions []holdout) (n int) {
+	for _, d := range divisions {
+		n += len(d.held)
+	}
+	return n
 }
 
 const (
@@ -128,13 +143,23 @@ func (p *problem) contenders(scores [][]float32, divisions []holdout, s scoring,
 // newton returns the factor and the shift of scores that make the contenders' labels most likely.
 func newton(list []contender, factor float64) (a, b float64) {
 	a = factor
+	right := 0
+	for _, c := range list {
+		if c.gold {
+			right++
+		}
+	}
+	no := doubtOf(len(list)-right) / 2
+	yes := 1 - doubtOf(right)/2
 	for range 30 {
 		var ga, gb, haa, hab, hbb float64
 		for _, c := range list {
 			q := 1 / (1 + math.Exp(-(a*c.score + b)))
 			h := q * (1 - q)
 			if c.gold {
-				q--
+				q -= yes
+			} else {
+				q -= no
 			}
 			ga, gb = ga+q*c.score, gb+q
 			haa, hab, hbb = haa+h*c.score*c.score, hab+h*c.score, hbb+h

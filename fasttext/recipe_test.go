@@ -67,6 +67,24 @@ func TestRecipeLearns(t *testing.T) {
 	}
 }
 
+// A few examples that are all told apart are no reason to be certain about others.
+func TestRecipeIsInDoubtAboutLittle(t *testing.T) {
+	t.Parallel()
+	var one, several strings.Builder
+	for i := range 24 {
+		words := []string{"red", "green", "blue"}[i%3]
+		fmt.Fprintf(&one, "__label__%s %s thing%d\n", words, words, i%4)
+		fmt.Fprintf(&several, "__label__%s %s thing%d\n", words, words, i%4)
+	}
+	several.WriteString(strings.Repeat("__label__red __label__blue red blue thing\n", 4))
+	for _, text := range []string{one.String(), several.String()} {
+		m, r := mustTrainRecipe(t, text, fasttext.RecipeOptions{})
+		if found := m.Predict(nil, "green thing1", 1, 0); len(found) != 1 || found[0].Label != "__label__green" || found[0].Prob < 0.7 || found[0].Prob > 0.995 {
+			t.Errorf("several labels %v: %v; sharpness %.2f", r.SeveralLabels, found, r.Sharpness)
+		}
+	}
+}
+
 func TestRecipeIsDeterministic(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{topics(2, 300, 1), topics(40, 500, 1), severalTopics(300)} {
