@@ -57,6 +57,7 @@ var sections = []section{
 	{"autotune", "Autotune, whole process", autotune},
 	{"invoke", "InvokeEndpoint, beside a bare net/http handler", invoke},
 	{"transform", "A batch transform of a million lines, beside heliograph predict on the same file", batchTransform},
+	{"control", "Control calls with 10,000 training jobs and 1,000 endpoints on record", control},
 }
 
 func main() {

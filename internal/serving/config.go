@@ -113,7 +113,8 @@ func (s *Service) DescribeEndpointConfig(ctx context.Context, name string) (Endp
 	return s.config(r), s.missing(err, "endpoint-config", "endpoint configuration", name)
 }
 
-// ListEndpointConfigs returns a page of endpoint configs and the token of the next page.
+// ListEndpointConfigs returns a page of endpoint configs, with the members of their
+// documents that q names, and the token of the next page.
 func (s *Service) ListEndpointConfigs(ctx context.Context, q store.Query) ([]EndpointConfig, string, error) {
 	return list(ctx, s, "sagemaker:ListEndpointConfigs", s.configs, q, s.config)
 }

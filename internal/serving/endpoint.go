@@ -116,7 +116,8 @@ func (s *Service) DescribeEndpoint(ctx context.Context, name string) (Endpoint, 
 	return s.endpoint(r), s.missing(err, "endpoint", "endpoint", name)
 }
 
-// ListEndpoints returns a page of endpoints and the token of the next page.
+// ListEndpoints returns a page of endpoints, with the members of their
+// documents that q names, and the token of the next page.
 func (s *Service) ListEndpoints(ctx context.Context, q store.Query) ([]Endpoint, string, error) {
 	return list(ctx, s, "sagemaker:ListEndpoints", s.endpoints, q, s.endpoint)
 }

@@ -102,7 +102,8 @@ func (s *Service) DescribeModel(ctx context.Context, name string) (Model, error)
 	return s.model(r), s.missing(err, "model", "model", name)
 }
 
-// ListModels returns a page of models and the token of the next page.
+// ListModels returns a page of models, with the members of their
+// documents that q names, and the token of the next page.
 func (s *Service) ListModels(ctx context.Context, q store.Query) ([]Model, string, error) {
 	return list(ctx, s, "sagemaker:ListModels", s.models, q, s.model)
 }

@@ -146,7 +146,8 @@ func due(t time.Time) any {
 
 type row interface{ Scan(dest ...any) error }
 
-func scan[T any](row row) (r Record[T], err error) {
+// scan reads a record, of its document only the members named, if any are.
+func scan[T any](row row, members ...string) (r Record[T], err error) {
 	var created, updated int64
 	var dueAt sql.NullInt64
 	var doc []byte
@@ -156,6 +157,9 @@ func scan[T any](row row) (r Record[T], err error) {
 	r.Created, r.Updated = fromMicros(created), fromMicros(updated)
 	if dueAt.Valid {
 		r.Due = fromMicros(dueAt.Int64)
+	}
+	if len(members) > 0 {
+		doc = project(doc, members)
 	}
 	if err := json.Unmarshal(doc, &r.Doc); err != nil {
 		return r, fmt.Errorf("store: decode %q: %w", r.Name, err)

@@ -18,12 +18,14 @@ const (
 	ByCreated Order = iota
 	ByName
 	ByStatus
+	ByUpdated // a record that changes between two pages may appear twice or not at all
 )
 
 // Query selects and sorts the records of a list. Zero fields select everything.
 type Query struct {
 	Status        string    // exactly this
 	NameContains  string    // without regard to case
+	NameHolds     string    // with regard to case
 	CreatedAfter  time.Time // at this time or later
 	CreatedBefore time.Time // at this time or earlier
 	UpdatedAfter  time.Time
@@ -32,6 +34,10 @@ type Query struct {
 	Descending    bool
 	Limit         int    // 1 to 1,000; 0 means 100
 	Token         string // the next of an earlier page, with the same order
+
+	// Members are those of the documents' members, at the top level, that are
+	// wanted; the others stay zero. All are, if nil; with none, documents are not even read.
+	Members []string
 }
 
 // position is where a page ended: the sorted column's value, and the key.
@@ -53,7 +59,7 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (page []Record[T], ne
 	if limit < 1 || limit > 1000 {
 		return nil, "", errs.Invalidf("The page size %d is not between 1 and 1000.", q.Limit)
 	}
-	where, args, err := c.where(q)
+	from, args, err := c.from(q)
 	if err != nil {
 		return nil, "", err
 	}
@@ -61,14 +67,18 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (page []Record[T], ne
 	if q.Descending {
 		direction = "DESC"
 	}
+	wanted := columns
+	if q.Members != nil && len(q.Members) == 0 {
+		wanted = "name, status, created_at, updated_at, version, due_at, '{}'"
+	}
 	rows, err := c.db.reader(ctx).QueryContext(ctx, fmt.Sprintf(
-		"SELECT %s FROM records WHERE %s ORDER BY %s %s, key %s LIMIT %d", columns, where, column, direction, direction, limit+1), args...)
+		"SELECT %s %s ORDER BY %s %s, key %s LIMIT %d", wanted, from, column, direction, direction, limit+1), args...)
 	if err != nil {
 		return nil, "", internal(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		r, err := scan[T](rows)
+		r, err := scan[T](rows, q.Members...)
 		if err != nil {
 			return nil, "", internal(err)
 		}
@@ -79,9 +89,25 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (page []Record[T], ne
 	}
 	if len(page) > limit {
 		page = page[:limit]
-		next = tokenAfter(q, page[limit-1].Name, page[limit-1].Status, page[limit-1].Created)
+		last := page[limit-1]
+		at := last.Created
+		if q.Order == ByUpdated {
+			at = last.Updated
+		}
+		next = tokenAfter(q, last.Name, last.Status, at)
 	}
 	return page, next, nil
+}
+
+// Count returns how many records the query selects, on all pages.
+func (c *Collection[T]) Count(ctx context.Context, q Query) (n int, err error) {
+	q.Token = ""
+	from, args, err := c.from(q)
+	if err != nil {
+		return 0, err
+	}
+	err = c.db.reader(ctx).QueryRowContext(ctx, "SELECT count(*) "+from, args...).Scan(&n)
+	return n, internal(err)
 }
 
 func (q Query) column() string {
@@ -90,12 +116,32 @@ func (q Query) column() string {
 		return "key"
 	case ByStatus:
 		return "status"
+	case ByUpdated:
+		return "updated_at"
 	default:
 		return "created_at"
 	}
 }
 
-func (c *Collection[T]) where(q Query) (string, []any, error) {
+// index is the one that has the order of the query and the columns that it
+// filters by. SQLite, left to choose, takes the one with the narrowest filter and sorts whole documents.
+func (q Query) index() string {
+	switch {
+	case q.Order == ByUpdated:
+		return "records_by_change"
+	case q.Order == ByStatus, q.Order == ByName && q.Status != "":
+		return "records_by_status"
+	case q.Order == ByName:
+		return "records_by_name"
+	case q.Status != "":
+		return "records_by_status_and_creation"
+	default:
+		return "records_by_creation"
+	}
+}
+
+// from is the part of a statement that selects the records.
+func (c *Collection[T]) from(q Query) (string, []any, error) {
 	terms, args := []string{"kind = ?"}, []any{c.kind}
 	add := func(term string, values ...any) {
 		terms = append(terms, term)
@@ -105,7 +151,10 @@ func (c *Collection[T]) where(q Query) (string, []any, error) {
 		add("status = ?", q.Status)
 	}
 	if q.NameContains != "" {
-		add(`key LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(key(q.NameContains))+"%")
+		add("instr(key, ?) > 0", key(q.NameContains))
+	}
+	if q.NameHolds != "" {
+		add("instr(name, ?) > 0", q.NameHolds)
 	}
 	for _, bound := range []struct {
 		term string
@@ -133,14 +182,14 @@ func (c *Collection[T]) where(q Query) (string, []any, error) {
 			add(fmt.Sprintf("(%s, key) %s (?, ?)", q.column(), than), p.Value, p.Key)
 		}
 	}
-	return strings.Join(terms, " AND "), args, nil
+	return "FROM records INDEXED BY " + q.index() + " WHERE " + strings.Join(terms, " AND "), args, nil
 }
 
-func tokenAfter(q Query, name, status string, created time.Time) string {
+func tokenAfter(q Query, name, status string, at time.Time) string {
 	p := position{Key: key(name), Order: q.Order, Desc: q.Descending}
 	switch q.Order {
-	case ByCreated:
-		p.Value = micros(created)
+	case ByCreated, ByUpdated:
+		p.Value = micros(at)
 	case ByStatus:
 		p.Value = status
 	}
@@ -162,7 +211,7 @@ func parseToken(q Query) (p position, err error) {
 	switch value := p.Value.(type) {
 	case json.Number:
 		at, err := value.Int64()
-		if err != nil || q.Order != ByCreated {
+		if err != nil || q.Order != ByCreated && q.Order != ByUpdated {
 			return p, bad
 		}
 		p.Value = at

@@ -171,12 +171,21 @@ func TestListPages(t *testing.T) {
 		{"created since", Query{CreatedAfter: clock}, 2},
 		{"created until", Query{CreatedBefore: clock.Add(-time.Hour)}, 0},
 		{"updated since", Query{UpdatedAfter: clock, UpdatedBefore: clock}, 2},
+		{"by change", Query{Order: ByUpdated}, 25},
+		{"by change, latest first, of a status", Query{Order: ByUpdated, Descending: true, Status: "green"}, 12},
+		{"by name, of a status, updated since", Query{Order: ByName, Status: "green", UpdatedAfter: clock.Add(-time.Hour)}, 12},
+		{"whose name contains, by status", Query{Order: ByStatus, NameContains: "FRUIT-1"}, 10},
+		{"whose name holds", Query{NameHolds: "Fruit-1"}, 10},
+		{"whose name holds, in other case", Query{NameHolds: "fruit-1", Order: ByUpdated}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			whole := test.q
 			all, next, err := fruits.List(t.Context(), whole)
 			if err != nil || next != "" || len(all) != test.want {
 				t.Fatalf("%d records, next %q, %v; want %d", len(all), next, err, test.want)
+			}
+			if n, err := fruits.Count(t.Context(), whole); n != test.want || err != nil {
+				t.Errorf("counted %d, %v; want %d", n, err, test.want)
 			}
 			var names, paged []string
 			for _, r := range all {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
-	"github.com/heliograph/heliograph/internal/store"
 )
 
 // SearchQuery selects and sorts jobs by any of their properties, as the API's
@@ -65,14 +64,19 @@ var operators = []string{opEquals, opNotEquals, opGreater, opAtLeast, opLess, op
 const maxConditions = 50
 
 // Search returns a page of the jobs that satisfy the query, the token of the
-// next page, "" if there is none, and how many satisfy it in all. It looks at
-// all jobs on record.
+// next page, "" if there is none, and how many satisfy it in all.
+//
+// The database answers what asks for names, status and times only. Otherwise it narrows the jobs by
+// those, and of each that is left the members in question are looked at.
 func (s *Service) Search(ctx context.Context, q SearchQuery) (page []Job, next string, hits int, err error) {
 	if err := s.Authorizer.Authorize(ctx, "sagemaker:Search", "*"); err != nil {
 		return nil, "", 0, err
 	}
 	if err := q.check(); err != nil {
 		return nil, "", 0, err
+	}
+	if list, exact := q.columns(); exact {
+		return s.searchColumns(ctx, q, list)
 	}
 	from, err := q.position()
 	if err != nil {
@@ -83,7 +87,7 @@ func (s *Service) Search(ctx context.Context, q SearchQuery) (page []Job, next s
 		return nil, "", 0, err
 	}
 	for _, j := range found {
-		j.key = j.values(cmp.Or(q.SortBy, "LastModifiedTime"))
+		j.key = j.values(q.sortBy())
 	}
 	slices.SortFunc(found, q.compare)
 	start := 0
@@ -97,7 +101,14 @@ func (s *Service) Search(ctx context.Context, q SearchQuery) (page []Job, next s
 	limit := cmp.Or(q.Limit, 10)
 	end := min(start+limit, len(found))
 	for _, j := range found[start:end] {
-		page = append(page, j.job)
+		r, err := s.jobs.Get(ctx, j.job.TrainingJobName)
+		switch {
+		case errs.Is(err, errs.NotFound): // deleted since
+		case err != nil:
+			return nil, "", 0, err
+		default:
+			page = append(page, jobOf(r))
+		}
 	}
 	if end < len(found) {
 		next = searchPosition{end, found[end-1].job.TrainingJobName}.token()
@@ -105,15 +116,19 @@ func (s *Service) Search(ctx context.Context, q SearchQuery) (page []Job, next s
 	return page, next, len(found), nil
 }
 
-// satisfying returns the jobs that satisfy the query's expression.
+// satisfying returns the jobs that satisfy the query's expression, with the
+// members that the query is about.
 func (s *Service) satisfying(ctx context.Context, q SearchQuery) (found []*searched, err error) {
-	for list := (store.Query{Limit: 1000}); ; {
+	list, _ := q.columns()
+	list.Limit, list.Members = 1000, q.members()
+	for {
 		records, token, err := s.jobs.List(ctx, list)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range records {
 			j := &searched{job: jobOf(r)}
+			j.job.TrainingJobName, j.job.TrainingJobStatus = r.Name, r.Status
 			if q.Expression == nil || q.Expression.holds(j) {
 				found = append(found, j)
 			}
@@ -231,7 +246,9 @@ func (q *SearchQuery) position() (p searchPosition, err error) {
 	}
 	text, err := base64.RawURLEncoding.DecodeString(q.Token)
 	if err != nil || json.Unmarshal(text, &p) != nil || p.At < 0 || p.Name == "" {
-		return p, errs.Invalidf("The token of the next page is not one that this search gave.")
+		return p, errs.Invalidf(foreignToken)
 	}
 	return p, nil
 }
+
+const foreignToken = "The token of the next page is not one that this search gave."

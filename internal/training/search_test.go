@@ -105,6 +105,66 @@ func TestSearchPages(t *testing.T) {
 	}
 }
 
+// What the database answers and what is looked at job by job must agree: the condition on RoleArn holds
+// for all jobs and can't be put to the database.
+func TestSearchAgreesWithItself(t *testing.T) {
+	t.Parallel()
+	h := searchHouse(t)
+	job, err := h.Describe(h.ctx, "alpha-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	created := job.CreationTime.Format(time.RFC3339Nano)
+	between := job.CreationTime.Add(100 * time.Nanosecond).Format(time.RFC3339Nano)
+	filters := []string{
+		`{"Name":"TrainingJobStatus","Value":"Stopped"}`,
+		`{"Name":"TrainingJobStatus","Value":"Stopped"},{"Name":"TrainingJobStatus","Value":"Completed"}`,
+		`{"Name":"TrainingJobStatus","Operator":"NotEquals","Value":"Stopped"}`,
+		`{"Name":"TrainingJobName","Operator":"Contains","Value":"a-"}`,
+		`{"Name":"TrainingJobName","Operator":"Contains","Value":"A-"}`,
+		`{"Name":"TrainingJobName","Value":"alpha"}`,
+		`{"Name":"CreationTime","Operator":"Equals","Value":"` + created + `"}`,
+		`{"Name":"CreationTime","Operator":"LessThan","Value":"yesterday"}`,
+		`{"Name":"CreationTime","Operator":"GreaterThan","Value":"0001-01-01"}`,
+		`{"Name":"CreationTime","Operator":"LessThan","Value":"0001-01-01"}`,
+	}
+	for _, op := range []string{"GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo"} {
+		for _, at := range []string{created, between} {
+			filters = append(filters, fmt.Sprintf(`{"Name":"CreationTime","Operator":"%s","Value":"%s"}`, op, at),
+				fmt.Sprintf(`{"Name":"LastModifiedTime","Operator":"%s","Value":"%s"},{"Name":"CreationTime","Operator":"LessThan","Value":"2100-01-01"}`, op, at))
+		}
+	}
+	find := func(expression string, q training.SearchQuery) (names []string) {
+		q.Expression = nil
+		if err := json.Unmarshal([]byte(expression), &q.Expression); err != nil {
+			t.Fatal(err)
+		}
+		for q.Limit = 2; ; {
+			jobs, next, hits, err := h.Search(h.ctx, q)
+			if err != nil {
+				t.Fatalf("%s: %v", expression, err)
+			}
+			for _, j := range jobs {
+				names = append(names, j.TrainingJobName+" "+j.RoleArn+" "+j.SecondaryStatus)
+			}
+			if q.Token = next; next == "" {
+				if hits != len(names) {
+					t.Errorf("%s: %d hits, and %d jobs", expression, hits, len(names))
+				}
+				return names
+			}
+		}
+	}
+	for _, sort := range []training.SearchQuery{{}, {Ascending: true}, {SortBy: "CreationTime"}, {SortBy: "CreationTime", Ascending: true}} {
+		for _, f := range filters {
+			direct, byJob := find(`{"Filters":[`+f+`]}`, sort), find(`{"Filters":[`+f+`,{"Name":"RoleArn","Operator":"Exists"}]}`, sort)
+			if !slices.Equal(direct, byJob) {
+				t.Errorf("%s, sorted by %+v:\nfrom the database %q\njob by job %q", f, sort, direct, byJob)
+			}
+		}
+	}
+}
+
 func TestSearchRefuses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, nil)

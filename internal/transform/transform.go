@@ -218,7 +218,8 @@ func (s *Service) Describe(ctx context.Context, name string) (Job, error) {
 	return jobOf(r), nil
 }
 
-// List returns a page of jobs and the token of the next page, "" if there is none.
+// List returns a page of jobs, with the members that q names, and the token of the
+// next page, "" if there is none.
 func (s *Service) List(ctx context.Context, q store.Query) ([]Job, string, error) {
 	if err := s.Authorizer.Authorize(ctx, "sagemaker:ListTransformJobs", "*"); err != nil {
 		return nil, "", err

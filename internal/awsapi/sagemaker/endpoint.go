@@ -196,6 +196,7 @@ func (a endpointAPI) list(ctx context.Context, in *listEndpointsInput) (*listEnd
 	if query.Status = in.StatusEquals; query.Status != "" && !slices.Contains(endpointStatuses, query.Status) {
 		return nil, enumConstraint(query.Status, "statusEquals", endpointStatuses)
 	}
+	query.Members = []string{} // the record's own columns say it all
 	endpoints, next, err := a.service.ListEndpoints(ctx, query)
 	out := &listEndpointsOutput{Endpoints: []endpointSummary{}, NextToken: next}
 	for _, e := range endpoints {

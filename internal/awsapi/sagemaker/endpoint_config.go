@@ -53,6 +53,7 @@ func (a configAPI) list(ctx context.Context, in *listInput) (*listEndpointConfig
 	if err != nil {
 		return nil, err
 	}
+	query.Members = []string{"EndpointConfigName"}
 	configs, next, err := a.service.ListEndpointConfigs(ctx, query)
 	out := &listEndpointConfigsOutput{EndpointConfigs: []endpointConfigSummary{}, NextToken: next}
 	for _, c := range configs {

@@ -54,6 +54,7 @@ func (a modelAPI) list(ctx context.Context, in *listInput) (*listModelsOutput, e
 	if err != nil {
 		return nil, err
 	}
+	query.Members = []string{"ModelName"}
 	models, next, err := a.service.ListModels(ctx, query)
 	out := &listModelsOutput{Models: []modelSummary{}, NextToken: next}
 	for _, m := range models {

@@ -169,6 +169,7 @@ func (a trainingAPI) list(ctx context.Context, in *listTrainingJobsInput) (*list
 	if in.WarmPoolStatusEquals != "" && !slices.Contains(warm, in.WarmPoolStatusEquals) {
 		return nil, enumConstraint(in.WarmPoolStatusEquals, "warmPoolStatusEquals", warm)
 	}
+	query.Members = []string{"TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus", "TrainingEndTime"}
 	jobs, next, err := a.service.List(ctx, query)
 	if in.WarmPoolStatusEquals != "" || in.TrainingPlanArnEquals != "" {
 		jobs, next = nil, "" // no job here has a warm pool or a training plan

@@ -92,6 +92,7 @@ func (a transformAPI) list(ctx context.Context, in *listTransformJobsInput) (*li
 	if query.Status = in.StatusEquals; query.Status != "" && !slices.Contains(statuses, query.Status) {
 		return nil, enumConstraint(query.Status, "statusEquals", statuses)
 	}
+	query.Members = []string{"TransformJobName", "TransformJobArn", "TransformJobStatus", "TransformEndTime", "FailureReason"}
 	jobs, next, err := a.service.List(ctx, query)
 	if err != nil {
 		return nil, err
