@@ -36,6 +36,7 @@ type bench struct {
 	threads    int
 	autotune   int  // seconds
 	quick      bool // less data
+	requests   int  // to an endpoint, for the memory section
 	board      scoreboard
 }
 
@@ -56,6 +57,8 @@ var sections = []section{
 	{"quantization", "Quantisation, whole process", quantization},
 	{"autotune", "Autotune, whole process", autotune},
 	{"invoke", "InvokeEndpoint, beside a bare net/http handler", invoke},
+	{"memory", "Memory of the server over many InvokeEndpoint requests", memory},
+	{"objects", "S3 objects, beside plain files on the same disk", objects},
 	{"transform", "A batch transform of a million lines, beside heliograph predict on the same file", batchTransform},
 	{"control", "Control calls with 10,000 training jobs and 1,000 endpoints on record", control},
 }
@@ -78,6 +81,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.runs, "runs", 3, "how often each program runs; what takes long runs less often")
 	flag.IntVar(&b.threads, "threads", runtime.NumCPU(), "threads of each program")
 	flag.IntVar(&b.autotune, "autotune", 20, "seconds that autotune gets")
+	flag.IntVar(&b.requests, "requests", 300_000, "requests that the memory section sends")
 	flag.BoolVar(&b.quick, "quick", false, "smaller sets and one run: to see that all works, not to quote")
 	only := flag.String("only", "", "sections, with commas; all if empty: "+strings.Join(sectionNames(), ", "))
 	bare := flag.Bool("bare", false, "answer HTTP requests with a constant and do nothing else; the bench starts itself so, as a peer")
@@ -94,7 +98,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if b.quick {
-		b.runs, b.autotune = 1, min(b.autotune, 10)
+		b.runs, b.autotune, b.requests = 1, min(b.autotune, 10), min(b.requests, 50_000)
 	}
 
 	dir, err := os.MkdirTemp("", "heliograph-bench-")

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+// objects measures PUT and GET of S3 objects on a running server beside a plain write of a file with fsync and a plain
+// read of one, on the same disk and in turn. Requests are signed, with the hash of their body, before the clock starts:
+// what is measured is the server's hashing, not the client's.
+func objects(ctx context.Context, b *bench) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ours, err := startServe(ctx, b, filepath.Join(b.dir, "objects"))
+	if err != nil {
+		return err
+	}
+	if _, err := roundTrip(ctx, ours.address, http.MethodPut, "/objects", "s3", "", nil); err != nil {
+		return err
+	}
+	t := newTable(os.Stdout, append(append([]column{wordsIn("what", 12)}, figuresIn("ms", "plain file ms", "speed")...), wordsIn("goal", 0))...)
+	for _, size := range []struct {
+		name     string
+		bytes    int
+		times    int     // in a run
+		put, get float64 // goals; 0 for none
+	}{
+		{"1 KB", 1 << 10, 200, 0, 0},
+		{"100 MB", 100 << 20, 3, 0.6, 0.7},
+	} {
+		body := make([]byte, size.bytes)
+		rand.NewChaCha8([32]byte{7}).Read(body) // never fails
+		sum := sha256.Sum256(body)
+		plain := filepath.Join(b.dir, "plain")
+		for _, way := range []struct {
+			verb string
+			ours func() (time.Duration, error)
+			file func() error
+			goal float64
+		}{
+			{"PUT", func() (time.Duration, error) {
+				return timedRequest(ctx, ours.address, http.MethodPut, body, hex.EncodeToString(sum[:]))
+			}, func() error { return writeSynced(plain, body) }, size.put},
+			{"GET", func() (time.Duration, error) {
+				nothing := sha256.Sum256(nil)
+				return timedRequest(ctx, ours.address, http.MethodGet, nil, hex.EncodeToString(nothing[:]))
+			}, func() error { return readPlain(plain) }, size.get},
+		} {
+			here, there, err := alternate(b.runs*size.times, way.ours, way.file)
+			if err != nil {
+				return err
+			}
+			speed, said := median(ratios(there, here)), ""
+			what := way.verb + " " + size.name
+			if way.goal > 0 {
+				said = b.board.add(verdict{row: "S3 " + what, goal: fmt.Sprintf("%.0f %% of a plain file's", 100*way.goal), figure: figure(speed), met: speed >= way.goal})
+			}
+			t.row(what, figure(median(here)), figure(median(there)), figure(speed), said)
+		}
+	}
+	return ours.stop()
+}
+
+// alternate times both, in turn and after once in vain, and returns milliseconds.
+func alternate(n int, ours func() (time.Duration, error), plain func() error) (here, there []float64, err error) {
+	for i := range n + 1 {
+		took, err := ours()
+		if err != nil {
+			return nil, nil, err
+		}
+		start := time.Now()
+		if err := plain(); err != nil {
+			return nil, nil, err
+		}
+		if i > 0 {
+			here, there = append(here, took.Seconds()*1e3), append(there, time.Since(start).Seconds()*1e3)
+		}
+	}
+	return here, there, nil
+}
+
+// timedRequest sends a signed request for the one object that there is, and reads the answer.
+func timedRequest(ctx context.Context, address, method string, body []byte, hash string) (time.Duration, error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+"/objects/object", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("X-Amz-Content-Sha256", hash)
+	key := aws.Credentials{AccessKeyID: benchKeyID, SecretAccessKey: benchSecret}
+	if err := v4.NewSigner().SignHTTP(ctx, key, request, hash, "s3", "us-east-1", time.Now()); err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	n, err := io.CopyBuffer(onlyWriter{io.Discard}, answer.Body, make([]byte, 1<<20))
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s of an object: %s", method, answer.Status)
+	}
+	if err == nil && method == http.MethodGet && n != answer.ContentLength {
+		err = fmt.Errorf("GET of an object of %d bytes gave %d", answer.ContentLength, n)
+	}
+	return time.Since(start), err
+}
+
+// onlyWriter hides that io.Discard brings a small buffer of its own.
+type onlyWriter struct{ io.Writer }
+
+func readPlain(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.CopyBuffer(onlyWriter{io.Discard}, struct{ io.Reader }{file}, make([]byte, 1<<20))
+	return err
+}
