@@ -49,9 +49,9 @@ lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's li
 	cd web && npm run --silent lint
 	bash -n test/setup.sh .ci/run examples/dbpedia/journey.sh
 
-unit: ## Unit tests with the race detector, and without it those that count allocations.
+unit: ## Unit tests with the race detector, and without it those that measure memory.
 	go test -race -timeout 10m ./...
-	go test -run 'Alloc' ./fasttext ./internal/serving
+	go test -run 'Alloc|MemoryDoesNotGrow' ./fasttext ./internal/serving
 
 arm64: setup ## The NEON kernels, emulated.
 	CGO_ENABLED=0 GOARCH=arm64 go vet ./fasttext/...

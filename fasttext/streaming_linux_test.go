@@ -1,3 +1,5 @@
+//go:build !race
+
 package fasttext_test
 
 import (
