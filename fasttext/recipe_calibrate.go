@@ -82,6 +82,9 @@ func heldIn(divisions []holdout) (n int) {
 const (
 	// tightness is the inverse variance that a label's bias has around that of all.
 	tightness = 2
+	// firmness is the one that the last factor and shift have around 1 and 0: if all best labels are right, those alone would ask for
+	// a shift without end.
+	firmness = 5
 	// contenders is how many of an example's labels, those with the highest probabilities, sigmoids are fitted to. The many others,
 	// which nobody would give, follow another curve and would bend it where it matters.
 	contenders = 3
@@ -101,7 +104,7 @@ func (p *problem) fitSigmoids(scores [][]float32, divisions []holdout) scoring {
 	s := scoring{sharpness: usualSharpness, biases: make([]float64, p.corpus.labels.Count)}
 	for range 4 {
 		list := p.contenders(scores, divisions, s, contenders)
-		s.sharpness, s.biases[0] = newton(list, s.sharpness)
+		s.sharpness, s.biases[0] = newton(list, s.sharpness, smoothed(list), 0)
 		for j := range s.biases {
 			s.biases[j] = s.biases[0]
 		}
@@ -111,7 +114,7 @@ func (p *problem) fitSigmoids(scores [][]float32, divisions []holdout) scoring {
 	for i, c := range best {
 		best[i].score = s.sharpness*c.score + s.biases[c.label]
 	}
-	factor, shift := newton(best, 1)
+	factor, shift := newton(best, 1, targets{0, 1}, firmness)
 	s.sharpness *= factor
 	for j, b := range s.biases {
 		s.biases[j] = factor*b + shift
@@ -140,31 +143,39 @@ func (p *problem) contenders(scores [][]float32, divisions []holdout, s scoring,
 	return list
 }
 
-// newton returns the factor and the shift of scores that make the contenders' labels most likely.
-func newton(list []contender, factor float64) (a, b float64) {
-	a = factor
+// targets are the probabilities that labels should have that are not an example's, and those that are.
+type targets struct{ no, yes float64 }
+
+// smoothed returns Platt's targets.
+func smoothed(list []contender) targets {
 	right := 0
 	for _, c := range list {
 		if c.gold {
 			right++
 		}
 	}
-	no := doubtOf(len(list)-right) / 2
-	yes := 1 - doubtOf(right)/2
+	return targets{doubtOf(len(list)-right) / 2, 1 - doubtOf(right)/2}
+}
+
+// newton returns the factor and the shift of scores that bring the contenders' labels closest to the targets. They are drawn to
+// the factor given and to 0 with the inverse variance firm.
+func newton(list []contender, factor float64, to targets, firm float64) (a, b float64) {
+	a = factor
 	for range 30 {
 		var ga, gb, haa, hab, hbb float64
 		for _, c := range list {
 			q := 1 / (1 + math.Exp(-(a*c.score + b)))
 			h := q * (1 - q)
 			if c.gold {
-				q -= yes
+				q -= to.yes
 			} else {
-				q -= no
+				q -= to.no
 			}
 			ga, gb = ga+q*c.score, gb+q
 			haa, hab, hbb = haa+h*c.score*c.score, hab+h*c.score, hbb+h
 		}
-		haa, hbb = haa+1e-3, hbb+1e-3
+		ga, gb = ga+firm*(a-factor), gb+firm*b
+		haa, hbb = haa+firm+1e-3, hbb+firm+1e-3
 		det := haa*hbb - hab*hab
 		if !(det > 0) {
 			break
