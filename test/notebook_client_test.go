@@ -155,40 +155,96 @@ func (n notebook) until(operation, body, member, waiting string) reply {
 	return reply{}
 }
 
-// tail follows the log of a job that has ended as the SDK does: the first stream
-// that begins with the job's name, and then its events until none are left. While a token
-// comes with the streams the SDK asks again, for 50 and without the token: with
-// one that comes for fewer than 51 streams it would never end.
-func (n notebook) tail(group, job string) string {
+// tail follows the log of a job as the SDK does, until done says that the
+// job has ended, and once more. What the SDK prints must be what the log holds, each line once.
+func (n notebook) tail(group, job string, done func() bool) string {
 	n.Helper()
-	var text strings.Builder
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		ask := fmt.Sprintf(`{"logGroupName": %q, "logStreamNamePrefix": "%s/", "orderBy": "LogStreamName", "limit": `, group, job)
-		streams := n.logs("DescribeLogStreams", ask+"1}")
-		if streams.at("nextToken") != nil {
-			streams = n.logs("DescribeLogStreams", ask+"50}")
-			n.lacks("DescribeLogStreams", streams, "nextToken")
+	var stream string
+	var read position
+	var last bool
+	var printed strings.Builder
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		ended := done()
+		if stream == "" {
+			stream = n.stream(group, job)
 		}
-		if streams.at("logStreams.0.logStreamName") == nil {
+		if stream == "" {
 			continue
 		}
-		stream := streams.text("logStreams.0.logStreamName")
-		ask = fmt.Sprintf(`{"logGroupName": %q, "logStreamName": %q, "startTime": 0, "startFromHead": true`, group, stream)
-		page := n.logs("GetLogEvents", ask+"}")
-		for page.at("events.0") != nil {
-			n.reads("GetLogEvents", page, "events.0.timestamp", `\d{13}`, "events.0.ingestionTime", `\d{13}`, "events.0.message", `".*"`,
-				"nextForwardToken", `".+"`, "nextBackwardToken", `".+"`)
-			for i := 0; page.at(fmt.Sprint("events.", i)) != nil; i++ {
-				text.WriteString(page.text(fmt.Sprint("events.", i, ".message")) + "\n")
-			}
-			page = n.logs("GetLogEvents", ask+fmt.Sprintf(`, "nextToken": %q}`, page.text("nextForwardToken")))
+		n.print(&printed, group, stream, &read)
+		if !ended {
+			continue
 		}
-		if text.Len() > 0 {
-			return text.String()
+		if !last { // the SDK sleeps for ten seconds before it looks for the last time
+			last = true
+			time.Sleep(time.Second)
+			continue
+		}
+		var whole strings.Builder
+		n.print(&whole, group, stream, new(position))
+		if whole.Len() > 0 && whole.Len() <= printed.Len() { // else the end is still being written
+			if whole.String() != printed.String() {
+				n.Errorf("the SDK prints\n%s\nof the log\n%s", &printed, &whole)
+			}
+			return printed.String()
 		}
 	}
-	n.Fatalf("no log of %s in %s", job, group)
+	n.Fatalf("no log of %s in %s, or none that is read to its end:\n%s", job, group, &printed)
 	return ""
+}
+
+// stream is the first log stream of a job, or "". While a token comes with
+// the streams the SDK asks again, for 50 and without the token: with one that
+// comes for fewer than 51 streams it would never end.
+func (n notebook) stream(group, job string) string {
+	n.Helper()
+	ask := fmt.Sprintf(`{"logGroupName": %q, "logStreamNamePrefix": "%s/", "orderBy": "LogStreamName", "limit": `, group, job)
+	status, streams := n.raw("logs", "Logs_20140328.DescribeLogStreams", ask+"1}")
+	if status == 400 && streams.text("__type") == "ResourceNotFoundException" {
+		return "" // there is no group before the first line of the first job
+	}
+	if status == 200 && streams.at("nextToken") != nil {
+		status, streams = n.raw("logs", "Logs_20140328.DescribeLogStreams", ask+"50}")
+		n.lacks("DescribeLogStreams", streams, "nextToken")
+	}
+	if status != 200 {
+		n.Fatalf("DescribeLogStreams: %d %s", status, streams)
+	}
+	return streams.text("logStreams.0.logStreamName")
+}
+
+// position is how far a log was read: the last event's time, and how many events of that time.
+type position struct{ timestamp, skip int64 }
+
+// print reads on from a position: events from its time on, less those that were
+// read, until a page is empty.
+func (n notebook) print(to *strings.Builder, group, stream string, at *position) {
+	n.Helper()
+	skip := at.skip
+	ask := fmt.Sprintf(`{"logGroupName": %q, "logStreamName": %q, "startTime": %d, "startFromHead": true`, group, stream, at.timestamp)
+	for token := ""; ; {
+		page := n.logs("GetLogEvents", ask+token+"}")
+		n.reads("GetLogEvents", page, "nextForwardToken", `".+"`, "nextBackwardToken", `".+"`, "events", `\[.*\]`)
+		events := page.at("events").([]any)
+		for i := range events {
+			event := reply{events[i]}
+			n.reads("GetLogEvents", event, "timestamp", `\d{13}`, "ingestionTime", `\d{13}`, "message", `".*"`)
+			if skip > 0 {
+				skip--
+				continue
+			}
+			to.WriteString(event.text("message") + "\n")
+			time, _ := event.at("timestamp").(json.Number).Int64()
+			if time != at.timestamp {
+				*at = position{time, 0}
+			}
+			at.skip++
+		}
+		if len(events) == 0 {
+			return
+		}
+		token = fmt.Sprintf(`, "nextToken": %q`, page.text("nextForwardToken"))
+	}
 }
 
 // reads holds members of an answer, given by their path, against patterns of

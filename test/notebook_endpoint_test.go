@@ -126,6 +126,7 @@ func (n notebook) gone(name string) {
 		if status != 200 || out.text("EndpointStatus") != "Deleting" {
 			n.Fatalf("a deleted endpoint: %d %s", status, out)
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

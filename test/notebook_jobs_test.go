@@ -102,7 +102,7 @@ func (n notebook) transform(job string) {
 		"TransformInput.SplitType", `"Line"`, "TransformInput.ContentType", `"application/jsonlines"`,
 		"CreationTime", epoch, "TransformStartTime", epoch, "TransformEndTime", epoch)
 	n.lacks("DescribeTransformJob", described, "FailureReason")
-	n.tail("/aws/sagemaker/TransformJobs", name)
+	n.tail("/aws/sagemaker/TransformJobs", name, func() bool { return true })
 	out := lines(n.object("/" + notebookBucket + "/" + name + "/today.jsonl.out"))
 	if len(out) != 2 || !strings.Contains(out[0], "__label__NaturalPlace") || !strings.Contains(out[1], "__label__Athlete") {
 		n.Errorf("the output is %q", out)

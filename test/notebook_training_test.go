@@ -39,7 +39,16 @@ func (n notebook) fit(job string) {
 	n.reads("CreateTrainingJob", n.call("CreateTrainingJob", body), "TrainingJobArn", `"`+notebookARN+`training-job/`+job+`"`)
 	n.refused("CreateTrainingJob", body, "ResourceInUse", "already exists")
 
-	described := n.until("DescribeTrainingJob", `{"TrainingJobName": "`+job+`"}`, "TrainingJobStatus", "InProgress|Stopping")
+	describe := `{"TrainingJobName": "` + job + `"}`
+	log := n.tail("/aws/sagemaker/TrainingJobs", job, func() bool {
+		return !strings.Contains("InProgress Stopping", n.call("DescribeTrainingJob", describe).text("TrainingJobStatus"))
+	})
+	for _, want := range []string{"Arguments: train\n", "\nTraining finished.\n", "#train_accuracy: ", "#validation_accuracy: ", "Number of validation examples: 700\n"} {
+		if strings.Count(log, want) != 1 {
+			n.Errorf("the log has not one %q:\n%s", want, log)
+		}
+	}
+	described := n.call("DescribeTrainingJob", describe)
 	n.reads("DescribeTrainingJob", described,
 		"TrainingJobName", `"`+job+`"`, "TrainingJobArn", `"`+notebookARN+`training-job/`+job+`"`,
 		"TrainingJobStatus", `"Completed"`, "SecondaryStatus", `"Completed"`,
@@ -67,9 +76,6 @@ func (n notebook) fit(job string) {
 		if !slices.ContainsFunc(printed, func(line string) bool { return strings.HasPrefix(line, want) }) {
 			n.Errorf("fit prints %q, without %q", printed, want)
 		}
-	}
-	if log := n.tail("/aws/sagemaker/TrainingJobs", job); !strings.Contains(log, "#validation_accuracy: ") {
-		n.Errorf("the log is\n%s", log)
 	}
 }
 
