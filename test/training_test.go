@@ -154,7 +154,16 @@ func TestTagsAndSearchWithAWS(t *testing.T) {
 		return job.TrainingJobStatus != types.TrainingJobStatusInProgress
 	})
 	deployAs(t, s, "one", *job.ModelArtifacts.S3ModelArtifacts)
-	for _, kind := range []string{"training-job", "model", "endpoint-config", "endpoint"} {
+	put(t, s.s3(), "tags-aws", "in/a", requestLines(3))
+	transform := transformJob("one", "tags-aws", "in/")
+	transform.ModelName = aws.String("one")
+	if _, err := client.CreateTransformJob(t.Context(), transform); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CreateHyperParameterTuningJob(t.Context(), tuningJob("one", "tags-aws", types.HyperParameterTuningJobStrategyTypeRandom, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"training-job", "model", "endpoint-config", "endpoint", "transform-job", "hyper-parameter-tuning-job"} {
 		arn := "arn:aws:sagemaker:us-east-1:000000000000:" + kind + "/one"
 		s.mustAWS("sagemaker", "add-tags", "--resource-arn", arn, "--tags", "Key=team,Value=triage", "Key=stage,Value=test")
 		s.mustAWS("sagemaker", "delete-tags", "--resource-arn", arn, "--tag-keys", "stage")
