@@ -22,8 +22,9 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// notebook sends what the SageMaker Python SDK (2.257, on botocore 1.43) sends,
-// byte for byte where it matters, and reads of the answers what that SDK reads.
+// notebook sends what the SageMaker Python SDK (2.257, on botocore 1.43) sends: the
+// same calls in the same order, with the same members and headers. And it
+// reads of the answers what that SDK reads.
 type notebook struct {
 	*testing.T
 	control string
