@@ -197,15 +197,7 @@ func (s *Service) noteArtifacts(ctx context.Context, r store.Record[endpointDoc]
 func (s *Service) work(ctx context.Context, r store.Record[endpointDoc]) {
 	loading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	key := strings.ToLower(r.Name)
-	s.mu.Lock()
-	s.cancel[key] = cancel
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		delete(s.cancel, key)
-		s.mu.Unlock()
-	}()
+	defer s.enlist(r.Name, cancel)()
 	var beating sync.WaitGroup
 	defer beating.Wait()
 	over := make(chan struct{})
@@ -259,12 +251,28 @@ func (s *Service) beat(ctx context.Context, name string, cancel context.CancelFu
 	}
 }
 
+// enlist makes work on an endpoint known to interrupt, until the function returned is called. The next work on
+// the endpoint may begin before that: what it enlists stays.
+func (s *Service) enlist(name string, cancel context.CancelFunc) (leave func()) {
+	key, own := strings.ToLower(name), &cancel
+	s.mu.Lock()
+	s.cancel[key] = own
+	s.mu.Unlock()
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.cancel[key] == own {
+			delete(s.cancel, key)
+		}
+	}
+}
+
 // interrupt ends the loading of an endpoint.
 func (s *Service) interrupt(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if cancel := s.cancel[strings.ToLower(name)]; cancel != nil {
-		cancel()
+		(*cancel)()
 	}
 }
 

@@ -131,7 +131,7 @@ type Service struct {
 	owner string        // of leases
 
 	mu     sync.Mutex
-	cancel map[string]context.CancelFunc // by lower-case endpoint name: ends the work going on
+	cancel map[string]*context.CancelFunc // by lower-case endpoint name: ends the work going on
 }
 
 // New returns a Service; endpoints answer once Run is at work.
@@ -163,7 +163,7 @@ func New(opt Options) (*Service, error) {
 		wake:    make(chan struct{}, 1),
 		ready:   make(chan struct{}),
 		owner:   fmt.Sprintf("serving %s %d %d", host, os.Getpid(), time.Now().UnixNano()),
-		cancel:  map[string]context.CancelFunc{},
+		cancel:  map[string]*context.CancelFunc{},
 	}, nil
 }
 

@@ -89,7 +89,7 @@ type Service struct {
 	wake   chan struct{} // there may be work
 
 	mu      sync.Mutex
-	running map[string]context.CancelCauseFunc // by lower-case name
+	running map[string]*context.CancelCauseFunc // by lower-case name
 	claims  int
 	stops   bool // a job that is not running here was asked to stop
 }
@@ -144,7 +144,7 @@ func New(o Options) (*Service, error) {
 		meters:  newMeters(o.Metrics),
 		id:      rand.Text(),
 		wake:    make(chan struct{}, 1),
-		running: map[string]context.CancelCauseFunc{},
+		running: map[string]*context.CancelCauseFunc{},
 	}, nil
 }
 
@@ -238,7 +238,7 @@ func (s *Service) stop(ctx context.Context, name string) error {
 		return nil
 	}
 	if cancel != nil {
-		cancel(errStopped)
+		(*cancel)(errStopped)
 	} else {
 		s.signal()
 	}

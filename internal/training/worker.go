@@ -84,15 +84,17 @@ func (s *Service) work(ctx context.Context, c *claim) {
 	defer cancel(nil)
 	key := strings.ToLower(c.name)
 	s.mu.Lock()
-	s.running[key] = cancel
+	s.running[key] = &cancel
 	s.mu.Unlock()
 	var heart sync.WaitGroup
 	defer heart.Wait()
 	defer cancel(nil)
 	defer func() {
 		s.mu.Lock()
-		delete(s.running, key)
-		s.mu.Unlock()
+		defer s.mu.Unlock()
+		if s.running[key] == &cancel { // not that of a later job of the same name
+			delete(s.running, key)
+		}
 	}()
 	heart.Go(func() { s.keepLease(jobCtx, c, cancel) })
 

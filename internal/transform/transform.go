@@ -117,7 +117,7 @@ type Service struct {
 	processors chan struct{} // one taken while a payload is computed
 
 	mu      sync.Mutex
-	running map[string]context.CancelCauseFunc // by lower-case name
+	running map[string]*context.CancelCauseFunc // by lower-case name
 	claims  int
 }
 
@@ -150,7 +150,7 @@ func New(o Options) (*Service, error) {
 		id:         rand.Text(),
 		wake:       make(chan struct{}, 1),
 		processors: make(chan struct{}, o.Threads),
-		running:    map[string]context.CancelCauseFunc{},
+		running:    map[string]*context.CancelCauseFunc{},
 	}, nil
 }
 
@@ -264,7 +264,7 @@ func (s *Service) Stop(ctx context.Context, name string) error {
 	cancel := s.running[strings.ToLower(name)]
 	s.mu.Unlock()
 	if cancel != nil {
-		cancel(errStopped)
+		(*cancel)(errStopped)
 	} else {
 		signal(s.wake)
 	}
