@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 )
 
@@ -197,12 +197,13 @@ func (s *Service) noteArtifacts(ctx context.Context, r store.Record[endpointDoc]
 func (s *Service) work(ctx context.Context, r store.Record[endpointDoc]) {
 	loading, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer s.enlist(r.Name, cancel)()
+	defer s.running.Enter(r.Name, cancel)()
 	var beating sync.WaitGroup
 	defer beating.Wait()
-	over := make(chan struct{})
-	defer close(over)
-	beating.Go(func() { s.beat(ctx, r.Name, cancel, over) })
+	beat, over := context.WithCancel(ctx)
+	defer over()
+	held := jobs.Lease{Kind: "change of an endpoint", Name: r.Name, Owner: s.owner, TTL: lease, Renew: s.endpoints.Renew, Log: s.opt.Log}
+	beating.Go(func() { held.Keep(beat, cancel) })
 
 	var err error
 	switch r.Status {
@@ -232,47 +233,10 @@ func (s *Service) work(ctx context.Context, r store.Record[endpointDoc]) {
 	s.notify()
 }
 
-// beat renews the lease until over is closed; if it is lost, the work ends.
-func (s *Service) beat(ctx context.Context, name string, cancel context.CancelFunc, over <-chan struct{}) {
-	ticker := time.NewTicker(lease / 3)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			if err := s.endpoints.Renew(ctx, name, s.owner, lease); errs.Is(err, errs.Conflict) {
-				cancel()
-				return
-			}
-		case <-over:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// enlist makes work on an endpoint known to interrupt, until the function returned is called. The next work on
-// the endpoint may begin before that: what it enlists stays.
-func (s *Service) enlist(name string, cancel context.CancelFunc) (leave func()) {
-	key, own := strings.ToLower(name), &cancel
-	s.mu.Lock()
-	s.cancel[key] = own
-	s.mu.Unlock()
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.cancel[key] == own {
-			delete(s.cancel, key)
-		}
-	}
-}
-
-// interrupt ends the loading of an endpoint.
+// interrupt ends the work on an endpoint.
 func (s *Service) interrupt(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if cancel := s.cancel[strings.ToLower(name)]; cancel != nil {
-		(*cancel)()
+	if cancel, here := s.running.Get(name); here {
+		cancel()
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/heliograph/heliograph/internal/blob"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/telemetry"
@@ -130,8 +131,8 @@ type Service struct {
 	ready chan struct{} // closed once every endpoint in service was loaded or given up
 	owner string        // of leases
 
-	mu     sync.Mutex
-	cancel map[string]*context.CancelFunc // by lower-case endpoint name: ends the work going on
+	mu      sync.Mutex
+	running jobs.Running[context.CancelFunc] // ends the work going on, by endpoint
 }
 
 // New returns a Service; endpoints answer once Run is at work.
@@ -163,7 +164,6 @@ func New(opt Options) (*Service, error) {
 		wake:    make(chan struct{}, 1),
 		ready:   make(chan struct{}),
 		owner:   fmt.Sprintf("serving %s %d %d", host, os.Getpid(), time.Now().UnixNano()),
-		cancel:  map[string]*context.CancelFunc{},
 	}, nil
 }
 

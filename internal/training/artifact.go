@@ -11,6 +11,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // upload stores the archive of a model at the job's place and returns its
@@ -20,8 +21,8 @@ func (s *Service) upload(ctx context.Context, spec *Spec, archive io.Reader) (st
 	if err != nil {
 		return "", err
 	}
-	if err := s.Authorizer.Authorize(ctx, "s3:PutObject", objectARN(bucket, key)); err != nil {
-		return "", clientFailure(err, "The role %q may not write the model to s3://%s/%s. Allow it s3:PutObject there.", spec.RoleArn, bucket, key)
+	if err := s.Authorizer.Authorize(ctx, "s3:PutObject", jobs.ObjectARN(bucket, key)); err != nil {
+		return "", jobs.ClientFailure(err, "The role %q may not write the model to s3://%s/%s. Allow it s3:PutObject there.", spec.RoleArn, bucket, key)
 	}
 	if strings.HasSuffix(key, "/") {
 		err = s.uploadFiles(ctx, bucket, key, archive)
@@ -29,7 +30,7 @@ func (s *Service) upload(ctx context.Context, spec *Spec, archive io.Reader) (st
 		_, err = s.Blobs.Put(ctx, bucket, key, archive, blob.PutOptions{ContentType: "application/x-gzip"})
 	}
 	if errs.CodeOf(err) == blob.CodeNoSuchBucket {
-		return "", clientFailure(err, "The bucket %q of the S3OutputPath was deleted while the job ran. Create it and the job again.", bucket)
+		return "", jobs.ClientFailure(err, "The bucket %q of the S3OutputPath was deleted while the job ran. Create it and the job again.", bucket)
 	} else if err != nil {
 		return "", fmt.Errorf("upload the model: %w", err)
 	}

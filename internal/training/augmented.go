@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // augmented turns the JSON Lines of an augmented manifest into labelled lines:
@@ -61,7 +62,7 @@ func (a *augmentedReader) Read(p []byte) (int, error) {
 			continue
 		}
 		if a.out, err = a.convert(a.out[:0], line, a.fetch); err != nil {
-			return 0, clientFailure(err, "Line %d of the augmented manifest %s in the channel %s can't be used: %s", a.line, a.r.info(), a.r.channel.name, errs.MessageOf(err))
+			return 0, jobs.ClientFailure(err, "Line %d of the augmented manifest %s in the channel %s can't be used: %s", a.line, a.r.info(), a.r.channel.name, errs.MessageOf(err))
 		}
 		a.rest = a.out
 	}
@@ -78,7 +79,7 @@ func (a *augmentedReader) next() ([]byte, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > maxLine:
-			return nil, clientFailure(nil, "Line %d of %s in the channel %s is longer than %s. Put one object on a line, and end lines with a newline.",
+			return nil, jobs.ClientFailure(nil, "Line %d of %s in the channel %s is longer than %s. Put one object on a line, and end lines with a newline.",
 				a.line+1, a.r.info(), a.r.channel.name, byteSize(maxLine))
 		case errors.Is(err, bufio.ErrBufferFull):
 		case err == io.EOF && len(line) > 0, err == nil:
@@ -92,7 +93,7 @@ func (a *augmentedReader) next() ([]byte, error) {
 
 // fetch reads the object that a -ref attribute names.
 func (a *augmentedReader) fetch(uri string) (string, error) {
-	bucket, key, err := parseURI(uri)
+	bucket, key, err := jobs.ParseURI(uri)
 	if err != nil {
 		return "", err
 	}
@@ -174,7 +175,7 @@ func labelsOf(name string, value json.RawMessage) ([]string, error) {
 		case len(v) > 0 && v[0] != '"' && json.Unmarshal(v, &number) == nil && number != "":
 			labels = append(labels, strings.TrimSuffix(number.String(), ".0"))
 		default:
-			return nil, errs.Invalidf("the attribute %q is neither a number nor a word without white space, nor an array of those: %s.", name, clip(string(v), 50))
+			return nil, errs.Invalidf("the attribute %q is neither a number nor a word without white space, nor an array of those: %s.", name, jobs.Clip(string(v), 50))
 		}
 	}
 	return labels, nil

@@ -4,10 +4,10 @@ import (
 	"context"
 	"io"
 	"path"
-	"strings"
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // maxOpen is how many objects of a channel are held open during a job, so that
@@ -36,8 +36,6 @@ func (c *channel) path(in input) string { return "/opt/ml/input/data/" + c.name 
 
 func uriOf(info blob.ObjectInfo) string { return "s3://" + info.Bucket + "/" + info.Key }
 
-func objectARN(bucket, key string) string { return "arn:aws:s3:::" + bucket + "/" + key }
-
 // openChannel finds the channel's objects, and holds them open unless they are
 // many. What labels of an augmented manifest begin with is labelPrefix.
 func (s *Service) openChannel(ctx context.Context, spec *Spec, ch Channel, labelPrefix string) (*channel, error) {
@@ -50,8 +48,8 @@ func (s *Service) openChannel(ctx context.Context, spec *Spec, ch Channel, label
 		c.records = newAugmented(source.AttributeNames, labelPrefix, spec.RoleArn)
 	}
 	for _, in := range inputs {
-		if err := s.Authorizer.Authorize(ctx, "s3:GetObject", objectARN(in.info.Bucket, in.info.Key)); err != nil {
-			return nil, clientFailure(err, "Data download failed: the role %q may not read %s. Allow it s3:GetObject there.", spec.RoleArn, uriOf(in.info))
+		if err := s.Authorizer.Authorize(ctx, "s3:GetObject", jobs.ObjectARN(in.info.Bucket, in.info.Key)); err != nil {
+			return nil, jobs.ClientFailure(err, "Data download failed: the role %q may not read %s. Allow it s3:GetObject there.", spec.RoleArn, uriOf(in.info))
 		}
 	}
 	if len(inputs) > maxOpen {
@@ -88,14 +86,14 @@ func (c *channel) object(ctx context.Context, i int) (io.ReadCloser, error) {
 	}
 	if object.Info().ETag != want.ETag {
 		object.Close()
-		return nil, clientFailure(nil, "The object %s was overwritten while the job read it. Create the job again.", uriOf(want))
+		return nil, jobs.ClientFailure(nil, "The object %s was overwritten while the job read it. Create the job again.", uriOf(want))
 	}
 	return object, nil
 }
 
 func downloadFailure(err error, info blob.ObjectInfo) error {
 	if errs.Is(err, errs.NotFound) {
-		return clientFailure(err, "Data download failed: the object %s was deleted while the job started. Create the job again.", uriOf(info))
+		return jobs.ClientFailure(err, "Data download failed: the object %s was deleted while the job started. Create the job again.", uriOf(info))
 	}
 	return err
 }
@@ -107,7 +105,7 @@ const maxChecked = 1000
 // most of them if that isn't 0. That there are none is an Invalid error.
 func (s *Service) listChannel(ctx context.Context, spec *Spec, ch Channel, most int) ([]input, error) {
 	source := ch.DataSource.S3DataSource
-	bucket, key, err := parseURI(source.S3Uri)
+	bucket, key, err := jobs.ParseURI(source.S3Uri)
 	if err != nil {
 		return nil, err
 	}
@@ -127,51 +125,11 @@ func (s *Service) listPrefix(ctx context.Context, spec *Spec, bucket, prefix str
 	if prefix != "" {
 		uri += "/" + prefix
 	}
-	missing := func(cause error) error {
-		said := ""
-		if cause != nil {
-			said = " Error message from S3: " + errs.MessageOf(cause)
-		}
-		return errs.Wrap(cause, errs.Invalid, "", "No S3 objects found under S3 URL %q given in input data source. "+
-			"Please ensure that the bucket exists in the selected region (%s), that objects exist under that S3 prefix, "+
-			"and that the role %q has \"s3:ListBucket\" permissions on bucket %q.%s", uri, s.Region, spec.RoleArn, bucket, said)
+	from := jobs.Prefix{URI: uri, Bucket: bucket, Prefix: prefix, Region: s.Region, Role: spec.RoleArn, Authorize: s.Authorizer.Authorize, List: s.Blobs.List}
+	objects, err := from.Objects(ctx, most)
+	inputs := make([]input, len(objects))
+	for i, info := range objects {
+		inputs[i] = input{info, jobs.Relative(prefix, info.Key)}
 	}
-	if err := s.Authorizer.Authorize(ctx, "s3:ListBucket", "arn:aws:s3:::"+bucket); err != nil {
-		return nil, missing(err)
-	}
-	var inputs []input
-	for opt := (blob.ListOptions{Prefix: prefix}); ; {
-		page, err := s.Blobs.List(ctx, bucket, opt)
-		if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
-			return nil, missing(err)
-		} else if err != nil {
-			return nil, err
-		}
-		for _, info := range page.Objects {
-			if info.Size == 0 && strings.HasSuffix(info.Key, "/") {
-				continue // a folder that a console made
-			}
-			if inputs = append(inputs, input{info, relative(prefix, info.Key)}); len(inputs) == most {
-				return inputs, nil
-			}
-		}
-		if !page.Truncated {
-			break
-		}
-		opt.After = page.Next
-	}
-	if len(inputs) == 0 {
-		return nil, missing(nil)
-	}
-	return inputs, nil
-}
-
-// relative names a key within the channel's folder: what follows the prefix if
-// that is a folder, else what follows the prefix's last slash.
-func relative(prefix, key string) string {
-	if rest := strings.TrimPrefix(key, prefix); rest != "" && (strings.HasSuffix(prefix, "/") || rest[0] == '/') {
-		return strings.TrimLeft(rest, "/")
-	}
-	folder, _ := path.Split(prefix)
-	return strings.TrimPrefix(key, folder)
+	return inputs, err
 }

@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"io"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // What parseHyperParameters lets pass, the engine must take.
@@ -91,25 +92,14 @@ func FuzzInvalidBytes(f *testing.F) {
 	})
 }
 
-func TestFailureReason(t *testing.T) {
-	t.Parallel()
-	long := failureReason(clientFailure(nil, "%s", strings.Repeat("é", 2000)))
-	if len(long) > maxFailureReason || !utf8.ValidString(long) || !strings.HasPrefix(long, "ClientError: é") {
-		t.Errorf("%d bytes: %q…", len(long), long[:40])
-	}
-	if got := failureReason(io.ErrUnexpectedEOF); !strings.HasPrefix(got, "InternalServerError: ") || strings.Contains(got, "EOF") {
-		t.Errorf("an internal cause is shown: %s", got)
-	}
-}
-
 func TestRelative(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][3]string{
 		{"", "a", "a"}, {"", "a/b", "a/b"}, {"a", "a", "a"}, {"a", "a/b", "b"}, {"a/", "a/b", "b"},
 		{"a", "ab", "ab"}, {"x/tr", "x/train/t", "train/t"}, {"x/train", "x/train/y/z", "y/z"}, {"x/t", "x/t", "t"},
 	} {
-		if got := relative(c[0], c[1]); got != c[2] {
-			t.Errorf("relative(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
+		if got := jobs.Relative(c[0], c[1]); got != c[2] {
+			t.Errorf("jobs.Relative(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/telemetry"
 	"github.com/heliograph/heliograph/internal/training/trainer"
 )
@@ -16,36 +16,10 @@ type jobLog struct {
 	now   func() time.Time
 }
 
-// openLog continues the stream, or begins it. Stamps never go back, so that a
-// reader who follows the stream misses no line although the clock was set.
+// openLog continues the stream, or begins it.
 func (s *Service) openLog(ctx context.Context, stream string) (*jobLog, error) {
-	if err := s.DB.AppendLog(ctx, LogGroup, stream, nil); err != nil {
-		return nil, err
-	}
-	var last time.Time
-	before, err := s.DB.Logs(ctx, store.LogQuery{Group: LogGroup, Streams: []string{stream}, Backward: true, Limit: 1})
-	if err != nil {
-		return nil, err
-	}
-	if len(before) > 0 {
-		last = before[0].At
-	}
-	write := func(ctx context.Context, lines []telemetry.Line) error {
-		events := make([]store.LogEvent, len(lines))
-		at := last
-		for i, line := range lines {
-			if line.At.After(at) {
-				at = line.At
-			}
-			events[i] = store.LogEvent{At: at, Message: line.Text}
-		}
-		err := s.DB.AppendLog(ctx, LogGroup, stream, events)
-		if err == nil {
-			last = at
-		}
-		return err
-	}
-	return &jobLog{telemetry.NewLogWriter(write, s.Now), s.Now}, nil
+	lines, err := jobs.OpenLog(ctx, s.DB, LogGroup, stream, s.Now)
+	return &jobLog{lines, s.Now}, err
 }
 
 // printf writes one line.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // maxManifest bounds a manifest, in bytes; that is about a million entries.
@@ -16,7 +17,7 @@ const maxManifest = 64 << 20
 
 // stat finds one object that a channel names. what completes "… can't be found".
 func (s *Service) stat(ctx context.Context, spec *Spec, bucket, key, what string) (blob.ObjectInfo, error) {
-	if err := s.Authorizer.Authorize(ctx, "s3:GetObject", objectARN(bucket, key)); err != nil {
+	if err := s.Authorizer.Authorize(ctx, "s3:GetObject", jobs.ObjectARN(bucket, key)); err != nil {
 		return blob.ObjectInfo{}, errs.Wrap(err, errs.Invalid, "", "The role %q may not read s3://%s/%s. Allow it s3:GetObject there.", spec.RoleArn, bucket, key)
 	}
 	info, err := s.Blobs.Stat(ctx, bucket, key)
@@ -47,7 +48,7 @@ func (s *Service) listManifest(ctx context.Context, spec *Spec, bucket, key stri
 	}
 	var inputs []input
 	for _, name := range names {
-		bucket, key, err := parseURI(prefix + name)
+		bucket, key, err := jobs.ParseURI(prefix + name)
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
@@ -73,15 +74,15 @@ func (s *Service) train(ctx context.Context, job string, task trainer.Task, host
 	said := complaint.String()
 	switch f, reported := errors.AsType[*trainer.Failure](err); {
 	case reported:
-		err = &failure{class: f.Class, reason: f.Reason, cause: errors.New(f.Cause)}
+		err = &jobs.Failure{Class: f.Class, Reason: f.Reason, Cause: errors.New(f.Cause)}
 	case hungry.Load(), errors.Is(err, trainer.ErrEnded) && strings.Contains(said, "out of memory"):
 		err = s.outOfMemory(task)
 	case errors.Is(err, trainer.ErrEnded) && killed(cmd.ProcessState):
-		err = &failure{class: "AlgorithmError", cause: err, reason: "The training process was killed by the machine or its operator, perhaps for lack of memory. " +
+		err = &jobs.Failure{Class: "AlgorithmError", Cause: err, Reason: "The training process was killed by the machine or its operator, perhaps for lack of memory. " +
 			"Create the job again; if that doesn't help, train on less data, or with fewer buckets or a smaller vector_dim."}
 	case errors.Is(err, trainer.ErrEnded):
-		err = &failure{class: "AlgorithmError", cause: fmt.Errorf("%w (%v): %s", err, cmd.ProcessState, said),
-			reason: "The training ended in an internal fault; the server's log has the details under the job's name. Please report it."}
+		err = &jobs.Failure{Class: "AlgorithmError", Cause: fmt.Errorf("%w (%v): %s", err, cmd.ProcessState, said),
+			Reason: "The training ended in an internal fault; the server's log has the details under the job's name. Please report it."}
 	}
 	if said != "" {
 		s.Log.ErrorContext(ctx, "a training process complained", "job", job, "process", cmd.ProcessState, "stderr", said)
@@ -93,14 +94,14 @@ func (s *Service) train(ctx context.Context, job string, task trainer.Task, host
 func (s *Service) outOfMemory(task trainer.Task) error {
 	buckets := ""
 	if task.Recipe == trainer.Linear {
-		return clientFailure(nil, "The training needed more memory than a training job on this server may have, %s. "+
+		return jobs.ClientFailure(nil, "The training needed more memory than a training job on this server may have, %s. "+
 			"Please use a server with more memory, reduce the size of the training data, or train with the recipe %s.", byteSize(s.MaxMemoryBytes), trainer.Original)
 	}
 	if a := task.Args; a.WordNgrams > 1 || a.Maxn > 0 {
 		buckets = fmt.Sprintf(" buckets (%d) times vector_dim (%d) make a matrix of %s, of which the rows that occur are used.",
 			a.Bucket, a.Dim, byteSize(int64(a.Bucket)*int64(a.Dim)*4))
 	}
-	return clientFailure(nil, "The training needed more memory than a training job on this server may have, %s.%s "+
+	return jobs.ClientFailure(nil, "The training needed more memory than a training job on this server may have, %s.%s "+
 		"Please use a server with more memory, or reduce the size of the training data, buckets or vector_dim.", byteSize(s.MaxMemoryBytes), buckets)
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
@@ -165,9 +166,9 @@ func (s *Service) postpone(ctx context.Context, c *claim) {
 		})
 	}
 	if err == nil {
-		err = s.jobs.Release(ctx, c.name, c.owner)
+		err = s.jobs.Release(ctx, c.Name, c.Owner)
 	}
-	if err != nil && !errors.Is(err, errLeaseLost) {
-		s.Log.ErrorContext(ctx, "a training job that waits can't be given back; it is looked at when its lease ends", "job", c.name, "error", fmt.Sprint(err))
+	if err != nil && !errors.Is(err, jobs.ErrLeaseLost) {
+		s.Log.ErrorContext(ctx, "a training job that waits can't be given back; it is looked at when its lease ends", "job", c.Name, "error", fmt.Sprint(err))
 	}
 }

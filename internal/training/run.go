@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
@@ -44,11 +45,11 @@ func (s *Service) execute(ctx context.Context, c *claim) (*outcome, error) {
 	case errors.Is(cause, errStopped), errors.Is(err, errStopped):
 		log.info("The job was stopped. No model was stored.")
 	case cause == nil:
-		log.leveled("ERROR", "%s", failureReason(err))
+		log.leveled("ERROR", "%s", jobs.FailureReason(err))
 	}
 	// Whoever sees the job's end also sees all of its log.
 	if cerr := log.close(); cerr != nil {
-		s.Log.ErrorContext(ctx, "the end of a training job's log can't be stored", "job", c.name, "error", cerr)
+		s.Log.ErrorContext(ctx, "the end of a training job's log can't be stored", "job", c.Name, "error", cerr)
 	}
 	return result, err
 }
@@ -68,12 +69,12 @@ func (s *Service) bound(ctx context.Context, c *claim) (context.Context, context
 // begin records that the job runs, and where its log is.
 func (s *Service) begin(ctx context.Context, c *claim, restarted bool) error {
 	if c.job.Attempts >= maxAttempts {
-		return &failure{class: "InternalServerError", reason: fmt.Sprintf("The server ended unexpectedly %d times while this job ran, "+
+		return &jobs.Failure{Class: "InternalServerError", Reason: fmt.Sprintf("The server ended unexpectedly %d times while this job ran, "+
 			"perhaps for lack of memory. Train on less data, or with fewer buckets or a smaller vector_dim.", c.job.Attempts)}
 	}
 	return s.proceed(ctx, c, func(job *Job) {
 		now := s.Now()
-		job.Worker = c.owner
+		job.Worker = c.Owner
 		job.Attempts++
 		job.Epochs = nil
 		if restarted {
@@ -135,7 +136,7 @@ func (s *Service) run(ctx context.Context, c *claim, log *jobLog) (*outcome, err
 	if err != nil {
 		return nil, err
 	}
-	measured, err := s.train(ctx, c.name, task, h)
+	measured, err := s.train(ctx, c.Name, task, h)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // SearchQuery selects and sorts jobs by any of their properties, as the API's
@@ -176,7 +177,7 @@ func (q *SearchQuery) check() error {
 
 func (e *SearchExpression) check(conditions, contains *int) error {
 	if e.Operator != "" && e.Operator != "And" && e.Operator != "Or" {
-		return errs.Invalidf("1 validation error detected: Value '%s' at 'searchExpression.operator' failed to satisfy constraint: Member must satisfy enum value set: [And, Or]", clip(e.Operator, 100))
+		return errs.Invalidf("1 validation error detected: Value '%s' at 'searchExpression.operator' failed to satisfy constraint: Member must satisfy enum value set: [And, Or]", jobs.Clip(e.Operator, 100))
 	}
 	if len(e.Filters)+len(e.NestedFilters)+len(e.SubExpressions) == 0 {
 		return errs.Invalidf("A search expression must have at least one of Filters, NestedFilters and SubExpressions.")
@@ -184,11 +185,11 @@ func (e *SearchExpression) check(conditions, contains *int) error {
 	filters := slices.Clone(e.Filters)
 	for _, n := range e.NestedFilters {
 		if len(n.Filters) == 0 {
-			return errs.Invalidf("The nested filters of %q have no Filters. Give at least one.", clip(n.NestedPropertyName, 100))
+			return errs.Invalidf("The nested filters of %q have no Filters. Give at least one.", jobs.Clip(n.NestedPropertyName, 100))
 		}
 		for _, f := range n.Filters {
 			if !strings.HasPrefix(f.Name, n.NestedPropertyName+".") {
-				return errs.Invalidf("The nested filter %q does not begin with its property, %q and a point.", clip(f.Name, 100), clip(n.NestedPropertyName, 100))
+				return errs.Invalidf("The nested filter %q does not begin with its property, %q and a point.", jobs.Clip(f.Name, 100), jobs.Clip(n.NestedPropertyName, 100))
 			}
 		}
 		filters = append(filters, n.Filters...)
@@ -216,11 +217,11 @@ func (f *SearchFilter) check(contains *int) error {
 	op := cmp.Or(f.Operator, opEquals)
 	switch {
 	case !slices.Contains(operators, op):
-		return errs.Invalidf("1 validation error detected: Value '%s' at 'operator' failed to satisfy constraint: Member must satisfy enum value set: [%s]", clip(op, 100), strings.Join(operators, ", "))
+		return errs.Invalidf("1 validation error detected: Value '%s' at 'operator' failed to satisfy constraint: Member must satisfy enum value set: [%s]", jobs.Clip(op, 100), strings.Join(operators, ", "))
 	case f.Value == nil && op != opExists && op != opNotExists:
-		return errs.Invalidf("The filter on %s with the operator %s has no Value.", clip(f.Name, 100), op)
+		return errs.Invalidf("The filter on %s with the operator %s has no Value.", jobs.Clip(f.Name, 100), op)
 	case f.Value != nil && len(*f.Value) > 1024:
-		return errs.Invalidf("The Value of the filter on %s is longer than 1024 bytes.", clip(f.Name, 100))
+		return errs.Invalidf("The Value of the filter on %s is longer than 1024 bytes.", jobs.Clip(f.Name, 100))
 	case op == opContains:
 		if *contains++; *contains > 1 {
 			return errs.Invalidf("'CONTAINS' operator usage limit of 1 exceeded.")

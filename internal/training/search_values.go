@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // properties are the first parts of the names of what can be searched.
@@ -23,7 +24,7 @@ var properties = []string{
 func checkProperty(name string) error {
 	first, _, _ := strings.Cut(name, ".")
 	if !slices.Contains(properties, first) {
-		return errs.Invalidf("Unknown property name: %s. A training job has these: %s.", clip(name, 100), strings.Join(properties, ", "))
+		return errs.Invalidf("Unknown property name: %s. A training job has these: %s.", jobs.Clip(name, 100), strings.Join(properties, ", "))
 	}
 	return nil
 }

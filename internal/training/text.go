@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // maxLine bounds what one line can make the engine keep, in bytes.
@@ -105,10 +107,10 @@ func (r *textReader) open() error {
 	compressed := len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b
 	switch {
 	case !r.channel.gzip && compressed:
-		return clientFailure(nil, "The object %s of the channel %s is compressed with gzip. Set the channel's CompressionType to Gzip.",
+		return jobs.ClientFailure(nil, "The object %s of the channel %s is compressed with gzip. Set the channel's CompressionType to Gzip.",
 			r.info(), r.channel.name)
 	case r.channel.gzip && !compressed && len(magic) > 0:
-		return clientFailure(nil, "The object %s of the channel %s is not compressed with gzip, as the channel's CompressionType says. "+
+		return jobs.ClientFailure(nil, "The object %s of the channel %s is not compressed with gzip, as the channel's CompressionType says. "+
 			"Set CompressionType to None, or compress every object under the prefix.", r.info(), r.channel.name)
 	case r.channel.gzip && compressed:
 		text, err := gzip.NewReader(buffered)
@@ -127,11 +129,11 @@ func (r *textReader) open() error {
 // broken words a read error of the present object.
 func (r *textReader) broken(err error) error {
 	if r.channel.gzip && (errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)) {
-		return clientFailure(err, "The object %s of the channel %s is a gzip file that ends early, after %d bytes of text. It was probably cut off; upload it again.",
+		return jobs.ClientFailure(err, "The object %s of the channel %s is a gzip file that ends early, after %d bytes of text. It was probably cut off; upload it again.",
 			r.info(), r.channel.name, r.total)
 	}
 	if r.channel.gzip && r.ctx.Err() == nil {
-		return clientFailure(err, "The object %s of the channel %s is a damaged gzip file (at %d bytes of text). Upload it again.",
+		return jobs.ClientFailure(err, "The object %s of the channel %s is a damaged gzip file (at %d bytes of text). Upload it again.",
 			r.info(), r.channel.name, r.total)
 	}
 	return err
@@ -159,7 +161,7 @@ func (r *textReader) account(p []byte) {
 	}
 	r.total += int64(len(p))
 	if r.total > r.limit {
-		r.err = clientFailure(nil, "The channel %s holds more than %s of text, which is what a training job on this server may have. Train on a part of it.",
+		r.err = jobs.ClientFailure(nil, "The channel %s holds more than %s of text, which is what a training job on this server may have. Train on a part of it.",
 			r.channel.name, byteSize(r.limit))
 		return
 	}
@@ -170,7 +172,7 @@ func (r *textReader) account(p []byte) {
 		r.length += len(p)
 	}
 	if r.length > maxLine {
-		r.err = clientFailure(nil, "Line %d of %s in the channel %s is longer than %s. Put one text on a line, and end lines with a newline.",
+		r.err = jobs.ClientFailure(nil, "Line %d of %s in the channel %s is longer than %s. Put one text on a line, and end lines with a newline.",
 			r.line, r.info(), r.channel.name, byteSize(maxLine))
 		return
 	}

@@ -11,7 +11,6 @@ package training
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/telemetry"
@@ -83,15 +83,14 @@ type Options struct {
 // concurrent use. Jobs run only while Run does.
 type Service struct {
 	Options
-	jobs   *store.Collection[Job]
-	meters meters
-	id     string        // of this process, in lease owners
-	wake   chan struct{} // there may be work
+	jobs    *store.Collection[Job]
+	meters  meters
+	owners  *jobs.Owners
+	running jobs.Running[context.CancelCauseFunc]
+	wake    chan struct{} // there may be work
 
-	mu      sync.Mutex
-	running map[string]*context.CancelCauseFunc // by lower-case name
-	claims  int
-	stops   bool // a job that is not running here was asked to stop
+	mu    sync.Mutex
+	stops bool // a job that is not running here was asked to stop
 }
 
 // New returns a Service. It starts nothing.
@@ -142,9 +141,8 @@ func New(o Options) (*Service, error) {
 		Options: o,
 		jobs:    store.NewCollection[Job](o.DB, "training job"),
 		meters:  newMeters(o.Metrics),
-		id:      rand.Text(),
+		owners:  jobs.NewOwners(),
 		wake:    make(chan struct{}, 1),
-		running: map[string]*context.CancelCauseFunc{},
 	}, nil
 }
 
@@ -189,11 +187,11 @@ func (s *Service) List(ctx context.Context, q store.Query) ([]Job, string, error
 		return nil, "", err
 	}
 	records, next, err := s.jobs.List(ctx, q)
-	jobs := make([]Job, len(records))
+	list := make([]Job, len(records))
 	for i, r := range records {
-		jobs[i] = jobOf(r)
+		list[i] = jobOf(r)
 	}
-	return jobs, next, err
+	return list, next, err
 }
 
 // Stop asks the job to end without a model. One that has not been started is
@@ -228,19 +226,19 @@ func (s *Service) stop(ctx context.Context, name string) error {
 	if err != nil {
 		return notFound(err)
 	}
+	cancel, here := s.running.Get(name)
 	s.mu.Lock()
-	cancel := s.running[strings.ToLower(name)]
-	s.stops = s.stops || cancel == nil
+	s.stops = s.stops || !here
 	s.mu.Unlock()
 	if r.Doc.Done() {
 		s.ended(&r.Doc)
-		s.signal()
+		jobs.Signal(s.wake)
 		return nil
 	}
-	if cancel != nil {
-		(*cancel)(errStopped)
+	if here {
+		cancel(errStopped)
 	} else {
-		s.signal()
+		jobs.Signal(s.wake)
 	}
 	return nil
 }
@@ -273,7 +271,7 @@ func (s *Service) checkData(ctx context.Context, spec *Spec) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Authorizer.Authorize(ctx, "s3:PutObject", objectARN(bucket, key)); err != nil {
+	if err := s.Authorizer.Authorize(ctx, "s3:PutObject", jobs.ObjectARN(bucket, key)); err != nil {
 		return errs.Wrap(err, errs.Invalid, "", "The role %q may not write the model to %q. Allow it s3:PutObject there.",
 			spec.RoleArn, spec.OutputDataConfig.S3OutputPath)
 	}
@@ -302,14 +300,6 @@ func (s *Service) Tagged() map[string]tags.Resource {
 
 func (s *Service) arn(name string) string {
 	return fmt.Sprintf("arn:aws:sagemaker:%s:%s:training-job/%s", s.Region, s.AccountID, strings.ToLower(name))
-}
-
-// signal wakes the loop of Run.
-func (s *Service) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
 }
 
 func jobOf(r store.Record[Job]) Job {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/training/trainer"
 )
@@ -83,7 +84,7 @@ func (s *Service) put(ctx context.Context, spec Spec, tuned *Tuned, refusal erro
 	job.enter(Starting, "Starting the training job", now)
 	r := store.Record[Job]{Name: spec.TrainingJobName, Due: now}
 	if refusal != nil {
-		job.FailureReason = failureReason(refusal)
+		job.FailureReason = jobs.FailureReason(refusal)
 		job.end(Failed, Failed, job.FailureReason, now)
 		r.Due = time.Time{}
 	}
@@ -95,7 +96,7 @@ func (s *Service) put(ctx context.Context, spec Spec, tuned *Tuned, refusal erro
 	} else if err != nil {
 		return Job{}, err
 	}
-	s.signal()
+	jobs.Signal(s.wake)
 	return jobOf(r), nil
 }
 

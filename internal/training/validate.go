@@ -9,6 +9,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/training/trainer"
 )
 
@@ -44,70 +45,70 @@ func (s *Spec) validate() (settings, error) {
 
 // checkMembers holds the request against the service model.
 func (s *Spec) checkMembers() error {
-	var c constraints
-	c.text(s.TrainingJobName, "trainingJobName", 63, jobName)
-	c.text(s.RoleArn, "roleArn", 2048, roleARN)
+	var c jobs.Constraints
+	c.Text(s.TrainingJobName, "trainingJobName", 63, jobName)
+	c.Text(s.RoleArn, "roleArn", 2048, roleARN)
 	if s.RoleArn != "" && len(s.RoleArn) < 20 {
-		c.add(s.RoleArn, "roleArn", "Member must have length greater than or equal to 20")
+		c.Add(s.RoleArn, "roleArn", "Member must have length greater than or equal to 20")
 	}
-	c.optional(s.AlgorithmSpecification.TrainingImage, "algorithmSpecification.trainingImage", 255, imagePath)
-	c.enum(s.AlgorithmSpecification.TrainingInputMode, "algorithmSpecification.trainingInputMode", "Pipe", "File", "FastFile")
-	c.text(s.OutputDataConfig.S3OutputPath, "outputDataConfig.s3OutputPath", 1024, s3URI)
-	c.optional(s.OutputDataConfig.KmsKeyId, "outputDataConfig.kmsKeyId", 2048, nil)
-	c.optionalEnum(s.OutputDataConfig.CompressionType, "outputDataConfig.compressionType", "GZIP", "NONE")
+	c.OptionalText(s.AlgorithmSpecification.TrainingImage, "algorithmSpecification.trainingImage", 255, imagePath)
+	c.Enum(s.AlgorithmSpecification.TrainingInputMode, "algorithmSpecification.trainingInputMode", "Pipe", "File", "FastFile")
+	c.Text(s.OutputDataConfig.S3OutputPath, "outputDataConfig.s3OutputPath", 1024, s3URI)
+	c.OptionalText(s.OutputDataConfig.KmsKeyId, "outputDataConfig.kmsKeyId", 2048, nil)
+	c.OptionalEnum(s.OutputDataConfig.CompressionType, "outputDataConfig.compressionType", "GZIP", "NONE")
 	s.checkResources(&c)
 
-	c.count(len(s.HyperParameters), "hyperParameters", 100)
+	c.Count(len(s.HyperParameters), "hyperParameters", 0, 100)
 	for _, name := range slices.Sorted(maps.Keys(s.HyperParameters)) {
-		c.optional(name, "hyperParameters", 256, nil)
-		c.optional(s.HyperParameters[name], "hyperParameters."+clip(name, 256)+".member", 2500, nil)
+		c.OptionalText(name, "hyperParameters", 256, nil)
+		c.OptionalText(s.HyperParameters[name], "hyperParameters."+jobs.Clip(name, 256)+".member", 2500, nil)
 	}
-	c.count(len(s.InputDataConfig), "inputDataConfig", 20)
+	c.Count(len(s.InputDataConfig), "inputDataConfig", 0, 20)
 	for i, channel := range s.InputDataConfig {
 		channel.checkMembers(&c, fmt.Sprintf("inputDataConfig.%d.member", i+1))
 	}
-	c.count(len(s.Environment), "environment", 100)
-	c.count(len(s.Tags), "tags", 50)
+	c.Count(len(s.Environment), "environment", 0, 100)
+	c.Count(len(s.Tags), "tags", 0, 50)
 	for i, tag := range s.Tags {
-		c.text(tag.Key, fmt.Sprintf("tags.%d.member.key", i+1), 128, nil)
-		c.optional(tag.Value, fmt.Sprintf("tags.%d.member.value", i+1), 256, nil)
+		c.Text(tag.Key, fmt.Sprintf("tags.%d.member.key", i+1), 128, nil)
+		c.OptionalText(tag.Value, fmt.Sprintf("tags.%d.member.value", i+1), 256, nil)
 	}
-	return c.err()
+	return c.Err()
 }
 
-func (s *Spec) checkResources(c *constraints) {
+func (s *Spec) checkResources(c *jobs.Constraints) {
 	r := s.ResourceConfig
 	if len(r.InstanceGroups) == 0 {
-		c.atLeast(r.InstanceCount, "resourceConfig.instanceCount", 1)
+		c.AtLeast(r.InstanceCount, "resourceConfig.instanceCount", 1)
 		switch {
 		case r.InstanceType == "":
-			c.add(nil, "resourceConfig.instanceType", "Member must not be null")
+			c.Add(nil, "resourceConfig.instanceType", "Member must not be null")
 		case len(r.InstanceType) > 64 || !instance.MatchString(r.InstanceType):
-			c.add(r.InstanceType, "resourceConfig.instanceType",
+			c.Add(r.InstanceType, "resourceConfig.instanceType",
 				"Member must satisfy enum value set: [ml.m5.large, ml.m5.xlarge, ml.c5.xlarge, ml.c5.2xlarge, ml.c5.4xlarge, ml.p3.2xlarge, …: any type that begins with ml.]")
 		}
 	}
-	c.atLeast(r.VolumeSizeInGB, "resourceConfig.volumeSizeInGB", 0)
+	c.AtLeast(r.VolumeSizeInGB, "resourceConfig.volumeSizeInGB", 0)
 	if most := s.StoppingCondition.MaxRuntimeInSeconds; most != nil {
-		c.atLeast(*most, "stoppingCondition.maxRuntimeInSeconds", 1)
+		c.AtLeast(*most, "stoppingCondition.maxRuntimeInSeconds", 1)
 	}
 	if most := s.StoppingCondition.MaxWaitTimeInSeconds; most != nil {
-		c.atLeast(*most, "stoppingCondition.maxWaitTimeInSeconds", 1)
+		c.AtLeast(*most, "stoppingCondition.maxWaitTimeInSeconds", 1)
 	}
 }
 
-func (ch *Channel) checkMembers(c *constraints, member string) {
-	c.text(ch.ChannelName, member+".channelName", 64, channelName)
-	c.optional(ch.ContentType, member+".contentType", 256, nil)
-	c.optionalEnum(ch.CompressionType, member+".compressionType", "None", "Gzip")
-	c.optionalEnum(ch.RecordWrapperType, member+".recordWrapperType", "None", "RecordIO")
-	c.optionalEnum(ch.InputMode, member+".inputMode", "Pipe", "File", "FastFile")
+func (ch *Channel) checkMembers(c *jobs.Constraints, member string) {
+	c.Text(ch.ChannelName, member+".channelName", 64, channelName)
+	c.OptionalText(ch.ContentType, member+".contentType", 256, nil)
+	c.OptionalEnum(ch.CompressionType, member+".compressionType", "None", "Gzip")
+	c.OptionalEnum(ch.RecordWrapperType, member+".recordWrapperType", "None", "RecordIO")
+	c.OptionalEnum(ch.InputMode, member+".inputMode", "Pipe", "File", "FastFile")
 	if source := ch.DataSource.S3DataSource; source != nil {
 		member += ".dataSource.s3DataSource"
-		c.enum(source.S3DataType, member+".s3DataType", "ManifestFile", "S3Prefix", "AugmentedManifestFile")
-		c.text(source.S3Uri, member+".s3Uri", 1024, s3URI)
-		c.optionalEnum(source.S3DataDistributionType, member+".s3DataDistributionType", "FullyReplicated", "ShardedByS3Key")
-		c.count(len(source.AttributeNames), member+".attributeNames", 16)
+		c.Enum(source.S3DataType, member+".s3DataType", "ManifestFile", "S3Prefix", "AugmentedManifestFile")
+		c.Text(source.S3Uri, member+".s3Uri", 1024, s3URI)
+		c.OptionalEnum(source.S3DataDistributionType, member+".s3DataDistributionType", "FullyReplicated", "ShardedByS3Key")
+		c.Count(len(source.AttributeNames), member+".attributeNames", 0, 16)
 	}
 }
 
@@ -122,7 +123,7 @@ func (s *Spec) checkOffered() error {
 		return errs.Invalidf("You must specify either a TrainingImage or an AlgorithmName in AlgorithmSpecification.")
 	case !blazingText.MatchString(image):
 		return errs.Invalidf("The training image %q is not offered. This server trains BlazingText: give an image of the repository blazingtext, "+
-			"of any registry and tag, for example 811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1.", clip(image, 255))
+			"of any registry and tag, for example 811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1.", jobs.Clip(image, 255))
 	case len(spec.MetricDefinitions) > 0:
 		return errs.Invalidf("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request without specifying metric definitions.")
 	case len(spec.ContainerEntrypoint)+len(spec.ContainerArguments) > 0:
@@ -161,7 +162,7 @@ func (s *Spec) checkInstances(p settings) error {
 // artifact is where the model goes: {S3OutputPath}/{TrainingJobName}/output/model.tar.gz,
 // or its files under …/output/model/ if they are not to be compressed.
 func (s *Spec) artifact() (bucket, key string, err error) {
-	bucket, prefix, err := parseURI(s.OutputDataConfig.S3OutputPath)
+	bucket, prefix, err := jobs.ParseURI(s.OutputDataConfig.S3OutputPath)
 	if prefix = strings.TrimRight(prefix, "/"); prefix != "" {
 		prefix += "/"
 	}
@@ -197,7 +198,7 @@ func (s *Spec) checkChannels(p settings) error {
 		if err := ch.checkRecords(p); err != nil {
 			return err
 		}
-		if _, _, err := parseURI(source.S3Uri); err != nil {
+		if _, _, err := jobs.ParseURI(source.S3Uri); err != nil {
 			return err
 		}
 		seen[name] = true
@@ -230,14 +231,4 @@ func (ch *Channel) checkRecords(p settings) error {
 		return errs.Invalidf("The RecordWrapperType RecordIO of the channel %q is only possible with the S3DataType AugmentedManifestFile: BlazingText reads lines of text.", ch.ChannelName)
 	}
 	return nil
-}
-
-// parseURI splits s3://bucket/key. The key may be empty.
-func parseURI(uri string) (bucket, key string, err error) {
-	rest, ok := strings.CutPrefix(uri, "s3://")
-	if !ok {
-		return "", "", errs.Invalidf("The address %q is not offered. Use the form s3://bucket/key.", clip(uri, 200))
-	}
-	bucket, key, _ = strings.Cut(rest, "/")
-	return bucket, key, nil
 }

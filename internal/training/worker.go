@@ -3,13 +3,12 @@ package training
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 )
 
@@ -56,18 +55,12 @@ func (s *Service) takeStops() bool {
 
 // claim is a job leased to this process.
 type claim struct {
-	name  string
-	owner string
-	job   Job
+	jobs.Lease
+	job Job
 }
 
 func (s *Service) claim(ctx context.Context) (*claim, bool) {
-	s.mu.Lock()
-	s.claims++
-	// An owner of its own for each claim, so that a job that was lost and
-	// claimed again isn't taken for the earlier one.
-	owner := fmt.Sprintf("%s-%d", s.id, s.claims)
-	s.mu.Unlock()
+	owner := s.owners.Next()
 	r, ok, err := s.jobs.Claim(ctx, owner, s.LeaseTTL)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -75,37 +68,32 @@ func (s *Service) claim(ctx context.Context) (*claim, bool) {
 		}
 		return nil, false
 	}
-	return &claim{r.Name, owner, jobOf(r)}, ok
+	return &claim{jobs.Lease{Kind: "training job", Name: r.Name, Owner: owner, TTL: s.LeaseTTL, Renew: s.jobs.Renew, Log: s.Log}, jobOf(r)}, ok
 }
 
 // work runs a claimed job and writes down how it ended.
 func (s *Service) work(ctx context.Context, c *claim) {
 	jobCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	key := strings.ToLower(c.name)
-	s.mu.Lock()
-	s.running[key] = &cancel
-	s.mu.Unlock()
 	var heart sync.WaitGroup
 	defer heart.Wait()
 	defer cancel(nil)
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.running[key] == &cancel { // not that of a later job of the same name
-			delete(s.running, key)
+	defer s.running.Enter(c.Name, cancel)()
+	c.Renewed = func() { // another server may have been asked to stop it
+		if r, err := s.jobs.Get(jobCtx, c.Name); err == nil && r.Status == Stopping {
+			cancel(errStopped)
 		}
-	}()
-	heart.Go(func() { s.keepLease(jobCtx, c, cancel) })
+	}
+	heart.Go(func() { c.Keep(jobCtx, func() { cancel(jobs.ErrLeaseLost) }) })
 
 	started := s.Now()
 	result, err := s.attempt(jobCtx, c)
 	cause := context.Cause(jobCtx)
 	switch {
 	case err == nil:
-	case errors.Is(cause, errLeaseLost), errors.Is(err, errLeaseLost):
+	case errors.Is(cause, jobs.ErrLeaseLost), errors.Is(err, jobs.ErrLeaseLost):
 		// Another worker has it, or it was stopped before it began.
-		s.Log.WarnContext(ctx, "training job given up: its lease was lost", "job", c.name)
+		s.Log.WarnContext(ctx, "training job given up: its lease was lost", "job", c.Name)
 		return
 	case stopCause(cause) != nil:
 		err = cause
@@ -114,7 +102,7 @@ func (s *Service) work(ctx context.Context, c *claim) {
 		return
 	}
 	s.finish(context.WithoutCancel(ctx), c, err, result)
-	s.Log.InfoContext(ctx, "training job ended", "job", c.name, "status", c.job.TrainingJobStatus,
+	s.Log.InfoContext(ctx, "training job ended", "job", c.Name, "status", c.job.TrainingJobStatus,
 		"seconds", s.Now().Sub(started).Seconds(), "reason", c.job.FailureReason)
 }
 
@@ -122,49 +110,17 @@ func (s *Service) work(ctx context.Context, c *claim) {
 func (s *Service) attempt(ctx context.Context, c *claim) (result *outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.ErrorContext(ctx, "training job panicked", "job", c.name, "panic", p, "stack", string(debug.Stack()))
-			result, err = nil, &failure{class: "AlgorithmError",
-				reason: "The training ended in an internal fault; the server's log has the details under the job's name. Please report it."}
+			s.Log.ErrorContext(ctx, "training job panicked", "job", c.Name, "panic", p, "stack", string(debug.Stack()))
+			result, err = nil, &jobs.Failure{Class: "AlgorithmError",
+				Reason: "The training ended in an internal fault; the server's log has the details under the job's name. Please report it."}
 		}
 	}()
 	return s.execute(ctx, c)
 }
 
-// keepLease renews the lease until ctx ends, and cancels the job if it is lost,
-// or if another server was asked to stop it.
-func (s *Service) keepLease(ctx context.Context, c *claim, cancel context.CancelCauseFunc) {
-	tick := time.NewTicker(s.LeaseTTL / 4)
-	defer tick.Stop()
-	held := time.Now() // the lease runs on the wall clock, whatever s.Now says
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		at := time.Now()
-		err := s.jobs.Renew(ctx, c.name, c.owner, s.LeaseTTL)
-		switch {
-		case err == nil:
-			held = at
-			if r, err := s.jobs.Get(ctx, c.name); err == nil && r.Status == Stopping {
-				cancel(errStopped)
-				return
-			}
-		case ctx.Err() != nil:
-			return
-		case errs.Is(err, errs.Conflict), time.Since(held) > s.LeaseTTL:
-			cancel(errLeaseLost)
-			return
-		default:
-			s.Log.ErrorContext(ctx, "the lease of a training job can't be renewed", "job", c.name, "error", err)
-		}
-	}
-}
-
 // update changes the job's record, if this process still holds it.
 func (s *Service) update(ctx context.Context, c *claim, fn func(*Job) error) error {
-	r, err := s.jobs.UpdateLeased(ctx, c.name, c.owner, func(r *store.Record[Job]) error {
+	r, err := s.jobs.UpdateLeased(ctx, c.Name, c.Owner, func(r *store.Record[Job]) error {
 		if err := fn(&r.Doc); err != nil {
 			return err
 		}
@@ -175,7 +131,7 @@ func (s *Service) update(ctx context.Context, c *claim, fn func(*Job) error) err
 		return nil
 	})
 	if errs.Is(err, errs.Conflict) {
-		return errLeaseLost
+		return jobs.ErrLeaseLost
 	} else if err == nil {
 		c.job = jobOf(r)
 	}
@@ -203,21 +159,21 @@ func (s *Service) release(ctx context.Context, c *claim) {
 		return nil
 	})
 	if err == nil {
-		err = s.jobs.Release(ctx, c.name, c.owner)
+		err = s.jobs.Release(ctx, c.Name, c.Owner)
 	}
 	if err != nil {
-		s.Log.ErrorContext(ctx, "a training job can't be given back; it starts over when its lease ends", "job", c.name, "error", err)
+		s.Log.ErrorContext(ctx, "a training job can't be given back; it starts over when its lease ends", "job", c.Name, "error", err)
 	}
 }
 
 // finish writes down the end of a job. While that fails it tries again, as long
 // as the lease lasts; then the job starts over.
 func (s *Service) finish(ctx context.Context, c *claim, cause error, result *outcome) {
-	if errors.Is(cause, errLeaseLost) {
+	if errors.Is(cause, jobs.ErrLeaseLost) {
 		return
 	}
 	if cause != nil && stopCause(cause) == nil {
-		s.Log.WarnContext(ctx, "training job failed", "job", c.name, "error", fullChain(cause))
+		s.Log.WarnContext(ctx, "training job failed", "job", c.Name, "error", jobs.FullChain(cause))
 	}
 	end := func(job *Job) error {
 		now := s.Now()
@@ -227,7 +183,7 @@ func (s *Service) finish(ctx context.Context, c *claim, cause error, result *out
 		case cause == nil, stopCause(cause) != nil:
 			job.stop(cause, now)
 		default:
-			job.FailureReason = failureReason(cause)
+			job.FailureReason = jobs.FailureReason(cause)
 			job.end(Failed, Failed, job.FailureReason, now)
 		}
 		if result != nil {
@@ -236,29 +192,7 @@ func (s *Service) finish(ctx context.Context, c *claim, cause error, result *out
 		}
 		return nil
 	}
-	deadline := time.Now().Add(s.LeaseTTL)
-	for pause := 50 * time.Millisecond; ; pause *= 2 {
-		err := s.update(ctx, c, end)
-		if err == nil {
-			s.ended(&c.job)
-			return
-		}
-		if errors.Is(err, errLeaseLost) || errs.Is(err, errs.NotFound) {
-			return
-		}
-		s.Log.ErrorContext(ctx, "the end of a training job can't be recorded", "job", c.name, "error", err)
-		if time.Now().Add(pause).After(deadline) {
-			return
-		}
-		time.Sleep(pause)
+	if c.Insist(ctx, func() error { return s.update(ctx, c, end) }) {
+		s.ended(&c.job)
 	}
-}
-
-// fullChain shows the cause that a failure keeps from its owner.
-func fullChain(err error) string {
-	text := err.Error()
-	if f, ok := errors.AsType[*failure](err); ok && f.cause != nil {
-		text += ": " + f.cause.Error()
-	}
-	return text
 }

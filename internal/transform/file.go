@@ -14,6 +14,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 const (
@@ -47,8 +48,8 @@ func (t *task) file(ctx context.Context, in input) error {
 		return err
 	}
 	defer object.Close()
-	if err := t.Authorizer.Authorize(ctx, "s3:PutObject", objectARN(bucket, key)); err != nil {
-		return clientFailure(err, "The role %q may not write to s3://%s/%s. Allow it s3:PutObject there.", t.job.Model.RoleArn, bucket, key)
+	if err := t.Authorizer.Authorize(ctx, "s3:PutObject", jobs.ObjectARN(bucket, key)); err != nil {
+		return jobs.ClientFailure(err, "The role %q may not write to s3://%s/%s. Allow it s3:PutObject there.", t.job.Model.RoleArn, bucket, key)
 	}
 
 	outer := ctx
@@ -99,7 +100,7 @@ func (t *task) file(ctx context.Context, in input) error {
 			return fault
 		}
 		if errs.CodeOf(err) == blob.CodeNoSuchBucket {
-			return clientFailure(err, "The bucket %q of the S3OutputPath does not exist. Create it and the job again.", bucket)
+			return jobs.ClientFailure(err, "The bucket %q of the S3OutputPath does not exist. Create it and the job again.", bucket)
 		}
 		return err
 	})
@@ -120,12 +121,12 @@ func (t *task) answerType() string {
 
 // open opens an object and returns its text, decompressed.
 func (t *task) open(ctx context.Context, in input) (blob.Object, io.Reader, error) {
-	if err := t.Authorizer.Authorize(ctx, "s3:GetObject", objectARN(in.bucket, in.key)); err != nil {
-		return nil, nil, clientFailure(err, "Data download failed: the role %q may not read %s. Allow it s3:GetObject there.", t.job.Model.RoleArn, in.uri())
+	if err := t.Authorizer.Authorize(ctx, "s3:GetObject", jobs.ObjectARN(in.bucket, in.key)); err != nil {
+		return nil, nil, jobs.ClientFailure(err, "Data download failed: the role %q may not read %s. Allow it s3:GetObject there.", t.job.Model.RoleArn, in.uri())
 	}
 	object, err := t.Blobs.Open(ctx, in.bucket, in.key)
 	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
-		return nil, nil, clientFailure(err, "Data download failed: there is no object %s.", in.uri())
+		return nil, nil, jobs.ClientFailure(err, "Data download failed: there is no object %s.", in.uri())
 	} else if err != nil {
 		return nil, nil, err
 	}
@@ -134,9 +135,9 @@ func (t *task) open(ctx context.Context, in input) (blob.Object, io.Reader, erro
 	compressed := len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b
 	switch gzipped := t.job.TransformInput.CompressionType == "Gzip"; {
 	case compressed && !gzipped:
-		err = clientFailure(nil, "It is compressed with gzip. Set CompressionType to Gzip.")
+		err = jobs.ClientFailure(nil, "It is compressed with gzip. Set CompressionType to Gzip.")
 	case gzipped && !compressed && len(magic) > 0:
-		err = clientFailure(nil, "It is not compressed with gzip, as the CompressionType says. Set CompressionType to None, or compress every object.")
+		err = jobs.ClientFailure(nil, "It is not compressed with gzip, as the CompressionType says. Set CompressionType to None, or compress every object.")
 	case gzipped && compressed:
 		text, zerr := gzip.NewReader(buffered)
 		if zerr == nil {
@@ -163,9 +164,9 @@ func (g gunzipped) Read(p []byte) (int, error) {
 
 func damagedGzip(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return clientFailure(err, "It is a gzip file that ends early; it was probably cut off. Upload it again.")
+		return jobs.ClientFailure(err, "It is a gzip file that ends early; it was probably cut off. Upload it again.")
 	}
-	return clientFailure(err, "It is a damaged gzip file. Upload it again.")
+	return jobs.ClientFailure(err, "It is a damaged gzip file. Upload it again.")
 }
 
 // read cuts text into batches and hands them out, to workers and, in the same
@@ -191,11 +192,11 @@ func (t *task) read(ctx context.Context, text io.Reader, memory *semaphore.Weigh
 		case err == io.EOF:
 			return nil
 		case errors.Is(err, errLongLine):
-			return clientFailure(nil, "Too much data for max payload size: line %d is longer than MaxPayloadInMB (%d). Raise MaxPayloadInMB.", b.line, most>>20)
+			return jobs.ClientFailure(nil, "Too much data for max payload size: line %d is longer than MaxPayloadInMB (%d). Raise MaxPayloadInMB.", b.line, most>>20)
 		case err != nil:
 			return err
 		case !t.lines() && len(b.body) > most:
-			return clientFailure(nil, "Too much data for max payload size: the object is larger than MaxPayloadInMB (%d). Set SplitType to Line, or raise MaxPayloadInMB.", most>>20)
+			return jobs.ClientFailure(nil, "Too much data for max payload size: the object is larger than MaxPayloadInMB (%d). Set SplitType to Line, or raise MaxPayloadInMB.", most>>20)
 		}
 		b.out = make(chan []byte, 1)
 		if err := memory.Acquire(ctx, weight(&b)); err != nil {
@@ -303,7 +304,7 @@ func (t *task) answerLines(ctx context.Context, part []byte, line, n, limit int)
 		return answered, err
 	}
 	if got := bytes.Count(answered, []byte{'\n'}); got != n {
-		return nil, clientFailure(nil, "Fail to join data: mismatched line count between the input and the output (%d and %d, from line %d on)", n, got, line)
+		return nil, jobs.ClientFailure(nil, "Fail to join data: mismatched line count between the input and the output (%d and %d, from line %d on)", n, got, line)
 	}
 	joined := make([]byte, 0, len(answered)+len(part))
 	for i := 0; len(part) > 0; i++ {
@@ -388,11 +389,11 @@ func (t *task) refused(err error) error {
 	}
 	switch {
 	case r.Status == 0:
-		return &failure{"AlgorithmError", "Model container did not respond in " + t.timeout.Round(time.Second).String() +
-			". Send fewer records in a request (MaxPayloadInMB), or raise InvocationsTimeoutInSeconds.", err}
+		return &jobs.Failure{Class: "AlgorithmError", Reason: "Model container did not respond in " + t.timeout.Round(time.Second).String() +
+			". Send fewer records in a request (MaxPayloadInMB), or raise InvocationsTimeoutInSeconds.", Cause: err}
 	case r.Status < 500:
-		return &failure{"ClientError", httpStatus(r.Status) + r.Message, err}
+		return &jobs.Failure{Class: "ClientError", Reason: httpStatus(r.Status) + r.Message, Cause: err}
 	default:
-		return &failure{"AlgorithmError", httpStatus(r.Status) + r.Message, err}
+		return &jobs.Failure{Class: "AlgorithmError", Reason: httpStatus(r.Status) + r.Message, Cause: err}
 	}
 }

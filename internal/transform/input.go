@@ -4,11 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"path"
 	"strings"
 
-	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // Bounds on what a job can make the server keep in memory.
@@ -25,11 +24,9 @@ type input struct {
 
 func (in input) uri() string { return "s3://" + in.bucket + "/" + in.key }
 
-func objectARN(bucket, key string) string { return "arn:aws:s3:::" + bucket + "/" + key }
-
 // output is the object that holds in's results.
 func (s *Spec) output(in input) (bucket, key string) {
-	bucket, prefix, _ := parseURI(s.TransformOutput.S3OutputPath) // Create has parsed it
+	bucket, prefix, _ := jobs.ParseURI(s.TransformOutput.S3OutputPath) // Create has parsed it
 	if prefix = strings.TrimRight(prefix, "/"); prefix != "" {
 		prefix += "/"
 	}
@@ -41,70 +38,33 @@ func (s *Spec) output(in input) (bucket, key string) {
 // there are none is an Invalid error.
 func (s *Service) inputs(ctx context.Context, spec *Spec, role string, most int) ([]input, error) {
 	source := spec.TransformInput.DataSource.S3DataSource
-	bucket, prefix, err := parseURI(source.S3Uri)
+	bucket, prefix, err := jobs.ParseURI(source.S3Uri)
 	if err != nil {
 		return nil, err
 	}
 	if source.S3DataType == "ManifestFile" {
 		return s.manifest(ctx, bucket, prefix, role)
 	}
-	missing := func(cause error) error {
-		said := ""
-		if cause != nil {
-			said = " Error message from S3: " + errs.MessageOf(cause)
-		}
-		return errs.Wrap(cause, errs.Invalid, "", "No S3 objects found under S3 URL %q given in input data source. "+
-			"Please ensure that the bucket exists in the selected region (%s), that objects exist under that S3 prefix, "+
-			"and that the role %q has \"s3:ListBucket\" permissions on bucket %q.%s", source.S3Uri, s.Region, role, bucket, said)
+	from := jobs.Prefix{URI: source.S3Uri, Bucket: bucket, Prefix: prefix, Region: s.Region, Role: role, Authorize: s.Authorizer.Authorize, List: s.Blobs.List}
+	if most == 0 {
+		most = maxInputs + 1
 	}
-	if err := s.Authorizer.Authorize(ctx, "s3:ListBucket", "arn:aws:s3:::"+bucket); err != nil {
-		return nil, missing(err)
+	objects, err := from.Objects(ctx, most)
+	if len(objects) > maxInputs {
+		return nil, errs.Invalidf("There are more than %d objects under %s, which is what one transform job takes. Give a longer prefix.", maxInputs, source.S3Uri)
 	}
-	var list []input
-	for opt := (blob.ListOptions{Prefix: prefix}); ; {
-		page, err := s.Blobs.List(ctx, bucket, opt)
-		if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
-			return nil, missing(err)
-		} else if err != nil {
-			return nil, err
-		}
-		for _, info := range page.Objects {
-			if info.Size == 0 && strings.HasSuffix(info.Key, "/") {
-				continue // a folder that a console made
-			}
-			if list = append(list, input{bucket, info.Key, relative(prefix, info.Key)}); len(list) == most {
-				return list, nil
-			}
-		}
-		if len(list) > maxInputs {
-			return nil, errs.Invalidf("There are more than %d objects under %s, which is what one transform job takes. Give a longer prefix.", maxInputs, source.S3Uri)
-		}
-		if !page.Truncated {
-			break
-		}
-		opt.After = page.Next
+	list := make([]input, len(objects))
+	for i, info := range objects {
+		list[i] = input{bucket, info.Key, jobs.Relative(prefix, info.Key)}
 	}
-	if len(list) == 0 {
-		return nil, missing(nil)
-	}
-	return list, nil
-}
-
-// relative names a key below the output path: what follows the prefix if that is
-// a folder, else what follows the prefix's last slash.
-func relative(prefix, key string) string {
-	if rest := strings.TrimPrefix(key, prefix); rest != "" && (strings.HasSuffix(prefix, "/") || rest[0] == '/') {
-		return strings.TrimLeft(rest, "/")
-	}
-	folder, _ := path.Split(prefix)
-	return strings.TrimPrefix(key, folder)
+	return list, err
 }
 
 // manifest reads a manifest: a JSON array of an object {"prefix": "s3://…"} and
 // the names of objects, each to be put behind the prefix.
 func (s *Service) manifest(ctx context.Context, bucket, key, role string) ([]input, error) {
 	uri := "s3://" + bucket + "/" + key
-	if err := s.Authorizer.Authorize(ctx, "s3:GetObject", objectARN(bucket, key)); err != nil {
+	if err := s.Authorizer.Authorize(ctx, "s3:GetObject", jobs.ObjectARN(bucket, key)); err != nil {
 		return nil, errs.Wrap(err, errs.Invalid, "", "The role %q may not read the manifest %s. Allow it s3:GetObject there.", role, uri)
 	}
 	object, err := s.Blobs.Open(ctx, bucket, key)
@@ -142,7 +102,7 @@ func parseManifest(r io.Reader) ([]input, error) {
 	if err := json.Unmarshal(entries[0], &head); err != nil || head.Prefix == nil {
 		return nil, errs.Invalidf(`the first element is not {"prefix": "s3://…"}`)
 	}
-	bucket, prefix, err := parseURI(*head.Prefix)
+	bucket, prefix, err := jobs.ParseURI(*head.Prefix)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/heliograph/heliograph/internal/store"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/telemetry"
 )
 
@@ -19,46 +19,15 @@ type jobLog struct {
 
 // openLog continues the streams, or begins them.
 func (s *Service) openLog(ctx context.Context, stream string) (*jobLog, error) {
-	model, err := s.openStream(ctx, stream)
+	model, err := jobs.OpenLog(ctx, s.DB, LogGroup, stream, s.Now)
 	if err != nil {
 		return nil, err
 	}
-	data, err := s.openStream(ctx, stream+"/data-log")
+	data, err := jobs.OpenLog(ctx, s.DB, LogGroup, stream+"/data-log", s.Now)
 	if err != nil {
 		return nil, errors.Join(err, model.Close())
 	}
 	return &jobLog{model, data, s.Now}, nil
-}
-
-// openStream returns a writer of one stream. Stamps never go back, so that a
-// reader who follows it misses no line although the clock was set.
-func (s *Service) openStream(ctx context.Context, stream string) (*telemetry.LogWriter, error) {
-	if err := s.DB.AppendLog(ctx, LogGroup, stream, nil); err != nil {
-		return nil, err
-	}
-	before, err := s.DB.Logs(ctx, store.LogQuery{Group: LogGroup, Streams: []string{stream}, Backward: true, Limit: 1})
-	if err != nil {
-		return nil, err
-	}
-	var last time.Time
-	if len(before) > 0 {
-		last = before[0].At
-	}
-	write := func(ctx context.Context, lines []telemetry.Line) error {
-		events, at := make([]store.LogEvent, len(lines)), last
-		for i, line := range lines {
-			if line.At.After(at) {
-				at = line.At
-			}
-			events[i] = store.LogEvent{At: at, Message: line.Text}
-		}
-		err := s.DB.AppendLog(ctx, LogGroup, stream, events)
-		if err == nil {
-			last = at
-		}
-		return err
-	}
-	return telemetry.NewLogWriter(write, s.Now), nil
 }
 
 // said writes a line as the model's server does.

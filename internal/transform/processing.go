@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // processing is DataProcessing, ready for use: what of a record goes to the
@@ -26,16 +27,16 @@ func newProcessing(d DataProcessing, contentType string) (*processing, error) {
 	p := &processing{join: d.JoinSource == "Input"}
 	var err error
 	if p.input, err = parsePath(d.InputFilter); err != nil {
-		return nil, errs.Invalidf("The InputFilter %q is not a JSONPath that is offered: %v.", clip(d.InputFilter, 63), err)
+		return nil, errs.Invalidf("The InputFilter %q is not a JSONPath that is offered: %v.", jobs.Clip(d.InputFilter, 63), err)
 	}
 	if p.output, err = parsePath(d.OutputFilter); err != nil {
-		return nil, errs.Invalidf("The OutputFilter %q is not a JSONPath that is offered: %v.", clip(d.OutputFilter, 63), err)
+		return nil, errs.Invalidf("The OutputFilter %q is not a JSONPath that is offered: %v.", jobs.Clip(d.OutputFilter, 63), err)
 	}
 	if p.input.root() && p.output.root() && !p.join {
 		return nil, nil
 	}
 	if contentType != typeJSON && contentType != typeLines {
-		return nil, errs.Invalidf("DataProcessing works on records of the ContentType %s or %s, and this job's is %q.", typeLines, typeJSON, clip(contentType, 100))
+		return nil, errs.Invalidf("DataProcessing works on records of the ContentType %s or %s, and this job's is %q.", typeLines, typeJSON, jobs.Clip(contentType, 100))
 	}
 	return p, nil
 }
@@ -87,5 +88,5 @@ func quoted(name string) []byte { return []byte(`"` + name + `"`) }
 
 // dataFailure is a failure of one record.
 func dataFailure(format string, args ...any) error {
-	return clientFailure(nil, "%s", fmt.Sprintf(format, args...))
+	return jobs.ClientFailure(nil, "%s", fmt.Sprintf(format, args...))
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // statusTooLarge is a Refusal's status if the answer would be longer than MaxAnswer.
@@ -47,11 +48,11 @@ func (s *Service) execute(ctx context.Context, c *claim) error {
 	case errors.Is(context.Cause(ctx), errStopped), errors.Is(err, errStopped):
 		log.note("The job was stopped. Outputs of finished objects are kept.")
 	case err != nil && ctx.Err() == nil:
-		log.note("%s", failureOf(err).Error())
+		log.note("%s", jobs.FailureOf(err).Error())
 	}
 	// Whoever sees the job's end also sees all of its log.
 	if err := log.close(); err != nil {
-		s.Log.ErrorContext(ctx, "the end of a transform job's log can't be stored", "job", c.name, "error", err)
+		s.Log.ErrorContext(ctx, "the end of a transform job's log can't be stored", "job", c.Name, "error", err)
 	}
 	return err
 }
@@ -59,12 +60,12 @@ func (s *Service) execute(ctx context.Context, c *claim) error {
 // begin records that the job runs, and where its log is.
 func (s *Service) begin(ctx context.Context, c *claim) error {
 	if c.job.Attempts >= maxAttempts {
-		return &failure{class: "InternalServerError", reason: fmt.Sprintf("The server ended unexpectedly %d times while this job ran and finished no object, "+
+		return &jobs.Failure{Class: "InternalServerError", Reason: fmt.Sprintf("The server ended unexpectedly %d times while this job ran and finished no object, "+
 			"perhaps for lack of memory. Use a smaller MaxPayloadInMB, or smaller objects.", c.job.Attempts)}
 	}
 	return s.proceed(ctx, c, func(job *Job) {
 		now := s.Now()
-		job.Worker = c.owner
+		job.Worker = c.Owner
 		job.Attempts++
 		if job.LogStream == "" {
 			job.LogStream = fmt.Sprintf("%s/i-local-%d", job.TransformJobName, now.Unix())
@@ -128,7 +129,7 @@ func (s *Service) unfinished(ctx context.Context, c *claim, list []input) ([]inp
 		return info.Metadata[metaSource], err == nil && info.Metadata[metaJob] == c.job.ID, err
 	}
 	finished := 0
-	outputs, _, _ := parseURI(c.job.TransformOutput.S3OutputPath)
+	outputs, _, _ := jobs.ParseURI(c.job.TransformOutput.S3OutputPath)
 	for _, in := range list {
 		if in.bucket == outputs && strings.HasSuffix(in.key, ".out") {
 			if _, ours, err := own(in.bucket, in.key); err != nil {
@@ -162,16 +163,16 @@ func (s *Service) unfinished(ctx context.Context, c *claim, list []input) ([]inp
 // all transforms the objects, a few at once.
 func (t *task) all(ctx context.Context, list []input, total int) error {
 	var mu sync.Mutex
-	var first *failure
+	var first *jobs.Failure
 	failed := 0
 	fail := func(in input, err error) {
-		f := failureOf(err)
+		f := jobs.FailureOf(err)
 		t.log.note("%s/%s: %s", in.bucket, in.key, f.Error())
-		t.Log.WarnContext(ctx, "transform of an object failed", "job", t.job.TransformJobName, "object", in.uri(), "error", fullChain(err))
+		t.Log.WarnContext(ctx, "transform of an object failed", "job", t.job.TransformJobName, "object", in.uri(), "error", jobs.FullChain(err))
 		mu.Lock()
 		defer mu.Unlock()
 		if failed++; first == nil {
-			first = &failure{f.class, in.bucket + "/" + in.key + ": " + f.reason, err}
+			first = &jobs.Failure{Class: f.Class, Reason: in.bucket + "/" + in.key + ": " + f.Reason, Cause: err}
 		}
 	}
 	var next atomic.Int64
@@ -190,9 +191,9 @@ func (t *task) all(ctx context.Context, list []input, total int) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case first != nil && total > 1:
-		return &failure{first.class, fmt.Sprintf("%s (%d of %d objects failed; the outputs of the others are there). See job logs for more information", first.reason, failed, total), first}
+		return &jobs.Failure{Class: first.Class, Reason: fmt.Sprintf("%s (%d of %d objects failed; the outputs of the others are there). See job logs for more information", first.Reason, failed, total), Cause: first}
 	case first != nil:
-		return &failure{first.class, first.reason + ". See job logs for more information", first}
+		return &jobs.Failure{Class: first.Class, Reason: first.Reason + ". See job logs for more information", Cause: first}
 	}
 	return nil
 }
@@ -201,7 +202,7 @@ func (t *task) all(ctx context.Context, list []input, total int) error {
 func (t *task) guarded(ctx context.Context, in input) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &failure{"AlgorithmError", "The transform ended in an internal fault; the server's log has the details. Please report it.", panicked(p)}
+			err = &jobs.Failure{Class: "AlgorithmError", Reason: "The transform ended in an internal fault; the server's log has the details. Please report it.", Cause: panicked(p)}
 		}
 	}()
 	return t.file(ctx, in)

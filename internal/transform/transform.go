@@ -18,11 +18,11 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/tags"
 )
@@ -112,13 +112,10 @@ type Options struct {
 type Service struct {
 	Options
 	jobs       *store.Collection[Job]
-	id         string        // of this process, in lease owners
+	owners     *jobs.Owners
+	running    jobs.Running[context.CancelCauseFunc]
 	wake       chan struct{} // there may be work
 	processors chan struct{} // one taken while a payload is computed
-
-	mu      sync.Mutex
-	running map[string]*context.CancelCauseFunc // by lower-case name
-	claims  int
 }
 
 // New returns a Service. It starts nothing.
@@ -147,10 +144,9 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		Options:    o,
 		jobs:       store.NewCollection[Job](o.DB, "transform job"),
-		id:         rand.Text(),
+		owners:     jobs.NewOwners(),
 		wake:       make(chan struct{}, 1),
 		processors: make(chan struct{}, o.Threads),
-		running:    map[string]*context.CancelCauseFunc{},
 	}, nil
 }
 
@@ -181,7 +177,7 @@ func (s *Service) Create(ctx context.Context, spec Spec) (Job, error) {
 	} else if err != nil {
 		return Job{}, err
 	}
-	signal(s.wake)
+	jobs.Signal(s.wake)
 	return jobOf(r), nil
 }
 
@@ -194,7 +190,7 @@ func (s *Service) checkData(ctx context.Context, spec *Spec, role string) error 
 		return err
 	}
 	bucket, key := spec.output(list[0])
-	if err := s.Authorizer.Authorize(ctx, "s3:PutObject", objectARN(bucket, key)); err != nil {
+	if err := s.Authorizer.Authorize(ctx, "s3:PutObject", jobs.ObjectARN(bucket, key)); err != nil {
 		return errs.Wrap(err, errs.Invalid, "", "The role %q may not write to %q. Allow it s3:PutObject there.", role, spec.TransformOutput.S3OutputPath)
 	}
 	if _, err := s.Blobs.Bucket(ctx, bucket); errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
@@ -260,13 +256,10 @@ func (s *Service) Stop(ctx context.Context, name string) error {
 		s.Ended(Stopped)
 		return nil
 	}
-	s.mu.Lock()
-	cancel := s.running[strings.ToLower(name)]
-	s.mu.Unlock()
-	if cancel != nil {
-		(*cancel)(errStopped)
+	if cancel, here := s.running.Get(name); here {
+		cancel(errStopped)
 	} else {
-		signal(s.wake)
+		jobs.Signal(s.wake)
 	}
 	return nil
 }
@@ -278,14 +271,6 @@ func (s *Service) Tagged() map[string]tags.Resource {
 
 func (s *Service) arn(name string) string {
 	return fmt.Sprintf("arn:aws:sagemaker:%s:%s:transform-job/%s", s.Region, s.AccountID, strings.ToLower(name))
-}
-
-// signal wakes a loop that waits on c, which has room for one element.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }
 
 func jobOf(r store.Record[Job]) Job {

@@ -3,11 +3,13 @@ package transform
 import (
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 var (
@@ -66,51 +68,51 @@ func (s *Spec) validate() error {
 
 // checkMembers holds the request against the service model.
 func (s *Spec) checkMembers() error {
-	var c constraints
-	c.text(s.TransformJobName, "transformJobName", 63, jobName)
-	c.text(s.ModelName, "modelName", 63, modelName)
-	c.between(s.MaxConcurrentTransforms, "maxConcurrentTransforms", 0, 0)
-	c.between(s.MaxPayloadInMB, "maxPayloadInMB", 0, 0)
+	var c jobs.Constraints
+	c.Text(s.TransformJobName, "transformJobName", 63, jobName)
+	c.Text(s.ModelName, "modelName", 63, modelName)
+	c.Within(s.MaxConcurrentTransforms, "maxConcurrentTransforms", 0, math.MaxInt)
+	c.Within(s.MaxPayloadInMB, "maxPayloadInMB", 0, math.MaxInt)
 	if client := s.ModelClientConfig; client != nil {
-		c.between(client.InvocationsTimeoutInSeconds, "modelClientConfig.invocationsTimeoutInSeconds", 1, 3600)
-		c.between(client.InvocationsMaxRetries, "modelClientConfig.invocationsMaxRetries", 0, 3)
+		c.Within(client.InvocationsTimeoutInSeconds, "modelClientConfig.invocationsTimeoutInSeconds", 1, 3600)
+		c.Within(client.InvocationsMaxRetries, "modelClientConfig.invocationsMaxRetries", 0, 3)
 	}
-	c.enum(s.BatchStrategy, "batchStrategy", "MultiRecord", "SingleRecord", "")
-	c.count(len(s.Environment), "environment", 16)
+	c.OptionalEnum(s.BatchStrategy, "batchStrategy", "MultiRecord", "SingleRecord")
+	c.Count(len(s.Environment), "environment", 0, 16)
 	for _, name := range slices.Sorted(maps.Keys(s.Environment)) {
-		c.optional(name, "environment", 1024, variableName)
-		c.optional(s.Environment[name], "environment."+clip(name, 100)+".member", 10240, nil)
+		c.OptionalText(name, "environment", 1024, variableName)
+		c.OptionalText(s.Environment[name], "environment."+jobs.Clip(name, 100)+".member", 10240, nil)
 	}
 	in, out := s.TransformInput, s.TransformOutput
 	if source := in.DataSource.S3DataSource; source == nil {
-		c.add(nil, "transformInput.dataSource.s3DataSource", "Member must not be null")
+		c.Add(nil, "transformInput.dataSource.s3DataSource", "Member must not be null")
 	} else {
-		c.enum(source.S3DataType, "transformInput.dataSource.s3DataSource.s3DataType", "ManifestFile", "S3Prefix", "AugmentedManifestFile")
-		c.text(source.S3Uri, "transformInput.dataSource.s3DataSource.s3Uri", 1024, s3URI)
+		c.Enum(source.S3DataType, "transformInput.dataSource.s3DataSource.s3DataType", "ManifestFile", "S3Prefix", "AugmentedManifestFile")
+		c.Text(source.S3Uri, "transformInput.dataSource.s3DataSource.s3Uri", 1024, s3URI)
 	}
-	c.optional(in.ContentType, "transformInput.contentType", 256, nil)
-	c.enum(in.CompressionType, "transformInput.compressionType", "None", "Gzip")
-	c.enum(in.SplitType, "transformInput.splitType", "None", "Line", "RecordIO", "TFRecord")
-	c.text(out.S3OutputPath, "transformOutput.s3OutputPath", 1024, s3URI)
-	c.optional(out.Accept, "transformOutput.accept", 256, nil)
-	c.enum(out.AssembleWith, "transformOutput.assembleWith", "None", "Line")
-	c.optional(out.KmsKeyId, "transformOutput.kmsKeyId", 2048, nil)
+	c.OptionalText(in.ContentType, "transformInput.contentType", 256, nil)
+	c.Enum(in.CompressionType, "transformInput.compressionType", "None", "Gzip")
+	c.Enum(in.SplitType, "transformInput.splitType", "None", "Line", "RecordIO", "TFRecord")
+	c.Text(out.S3OutputPath, "transformOutput.s3OutputPath", 1024, s3URI)
+	c.OptionalText(out.Accept, "transformOutput.accept", 256, nil)
+	c.Enum(out.AssembleWith, "transformOutput.assembleWith", "None", "Line")
+	c.OptionalText(out.KmsKeyId, "transformOutput.kmsKeyId", 2048, nil)
 	switch kind := s.TransformResources.InstanceType; {
 	case kind == "":
-		c.add(nil, "transformResources.instanceType", "Member must not be null")
+		c.Add(nil, "transformResources.instanceType", "Member must not be null")
 	case len(kind) > 64 || !instance.MatchString(kind):
-		c.add(kind, "transformResources.instanceType", "Member must satisfy enum value set: [ml.m4.xlarge, ml.m5.large, ml.c5.xlarge, …: any type that begins with ml.]")
+		c.Add(kind, "transformResources.instanceType", "Member must satisfy enum value set: [ml.m4.xlarge, ml.m5.large, ml.c5.xlarge, …: any type that begins with ml.]")
 	}
-	c.between(&s.TransformResources.InstanceCount, "transformResources.instanceCount", 1, 0)
-	c.optional(s.DataProcessing.InputFilter, "dataProcessing.inputFilter", 63, nil)
-	c.optional(s.DataProcessing.OutputFilter, "dataProcessing.outputFilter", 63, nil)
-	c.enum(s.DataProcessing.JoinSource, "dataProcessing.joinSource", "Input", "None")
-	c.count(len(s.Tags), "tags", 50)
+	c.Within(&s.TransformResources.InstanceCount, "transformResources.instanceCount", 1, math.MaxInt)
+	c.OptionalText(s.DataProcessing.InputFilter, "dataProcessing.inputFilter", 63, nil)
+	c.OptionalText(s.DataProcessing.OutputFilter, "dataProcessing.outputFilter", 63, nil)
+	c.Enum(s.DataProcessing.JoinSource, "dataProcessing.joinSource", "Input", "None")
+	c.Count(len(s.Tags), "tags", 0, 50)
 	for i, tag := range s.Tags {
-		c.text(tag.Key, fmt.Sprintf("tags.%d.member.key", i+1), 128, nil)
-		c.optional(tag.Value, fmt.Sprintf("tags.%d.member.value", i+1), 256, nil)
+		c.Text(tag.Key, fmt.Sprintf("tags.%d.member.key", i+1), 128, nil)
+		c.OptionalText(tag.Value, fmt.Sprintf("tags.%d.member.value", i+1), 256, nil)
 	}
-	return c.err()
+	return c.Err()
 }
 
 // checkOffered refuses what can't be, and what SageMaker knows and this server
@@ -135,99 +137,9 @@ func (s *Spec) checkOffered() error {
 	if _, err := newProcessing(*s.DataProcessing, s.contentType()); err != nil {
 		return err
 	}
-	if _, _, err := parseURI(in.DataSource.S3DataSource.S3Uri); err != nil {
+	if _, _, err := jobs.ParseURI(in.DataSource.S3DataSource.S3Uri); err != nil {
 		return err
 	}
-	_, _, err := parseURI(s.TransformOutput.S3OutputPath)
+	_, _, err := jobs.ParseURI(s.TransformOutput.S3OutputPath)
 	return err
-}
-
-// parseURI splits s3://bucket/key. The key may be empty.
-func parseURI(uri string) (bucket, key string, err error) {
-	rest, ok := strings.CutPrefix(uri, "s3://")
-	if !ok {
-		return "", "", errs.Invalidf("The address %q is not offered. Use the form s3://bucket/key.", clip(uri, 200))
-	}
-	bucket, key, _ = strings.Cut(rest, "/")
-	return bucket, key, nil
-}
-
-// constraints collects the members of a request that break a rule of
-// SageMaker's service model, in the service's own words.
-type constraints struct{ broken []string }
-
-func (c *constraints) add(value any, member, rule string) {
-	shown := "null"
-	if value != nil {
-		shown = fmt.Sprintf("'%s'", clip(fmt.Sprint(value), 200))
-	}
-	c.broken = append(c.broken, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, member, rule))
-}
-
-func (c *constraints) err() error {
-	switch n := len(c.broken); n {
-	case 0:
-		return nil
-	case 1:
-		return errs.Invalidf("1 validation error detected: %s", c.broken[0])
-	default:
-		return errs.Invalidf("%d validation errors detected: %s", n, strings.Join(c.broken[:min(n, 10)], "; "))
-	}
-}
-
-// text checks a member that must be there.
-func (c *constraints) text(value, member string, most int, pattern *regexp.Regexp) {
-	if value == "" {
-		c.add(nil, member, "Member must not be null")
-		return
-	}
-	c.optional(value, member, most, pattern)
-}
-
-func (c *constraints) optional(value, member string, most int, pattern *regexp.Regexp) {
-	switch {
-	case len(value) > most:
-		c.add(value, member, fmt.Sprintf("Member must have length less than or equal to %d", most))
-	case value != "" && pattern != nil && !pattern.MatchString(value):
-		shown := strings.TrimSuffix(strings.TrimPrefix(pattern.String(), "^"), "$")
-		c.add(value, member, "Member must satisfy regular expression pattern: "+shown)
-	}
-}
-
-// enum checks a member against its values; "" must be one of them to be allowed.
-func (c *constraints) enum(value, member string, values ...string) {
-	if slices.Contains(values, value) {
-		return
-	}
-	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
-	if value == "" {
-		c.add(nil, member, "Member must not be null")
-		return
-	}
-	c.add(value, member, "Member must satisfy enum value set: ["+strings.Join(values, ", ")+"]")
-}
-
-// between checks a number that was given; most is 0 if there is no upper bound.
-func (c *constraints) between(value *int, member string, least, most int) {
-	switch {
-	case value == nil:
-	case *value < least:
-		c.add(*value, member, fmt.Sprintf("Member must have value greater than or equal to %d", least))
-	case most > 0 && *value > most:
-		c.add(*value, member, fmt.Sprintf("Member must have value less than or equal to %d", most))
-	}
-}
-
-func (c *constraints) count(n int, member string, most int) {
-	if n > most {
-		c.add(n, member, fmt.Sprintf("Member must have length less than or equal to %d", most))
-	}
-}
-
-// clip shortens a value that the caller sent for showing it.
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 )
+
+// errStopped is the cause of the context of a job that is to end early.
+var errStopped = errors.New("stopped by StopTransformJob")
 
 const (
 	// pollInterval is how often Run looks for jobs of which it was not told:
@@ -31,12 +34,12 @@ const (
 func (s *Service) Run(ctx context.Context) error {
 	freed := make(chan struct{}, 1)
 	slots := make(chan struct{}, s.Parallel)
-	var jobs sync.WaitGroup
-	defer jobs.Wait()
+	var group sync.WaitGroup
+	defer group.Wait()
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
 	for {
-		for ctx.Err() == nil && s.startOne(ctx, slots, freed, &jobs) {
+		for ctx.Err() == nil && s.startOne(ctx, slots, freed, &group) {
 		}
 		select {
 		case <-ctx.Done():
@@ -50,7 +53,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // startOne claims a job that is due, if there is room, and reports whether
 // there may be another.
-func (s *Service) startOne(ctx context.Context, slots, freed chan struct{}, jobs *sync.WaitGroup) bool {
+func (s *Service) startOne(ctx context.Context, slots, freed chan struct{}, group *sync.WaitGroup) bool {
 	select {
 	case slots <- struct{}{}:
 	default:
@@ -61,10 +64,10 @@ func (s *Service) startOne(ctx context.Context, slots, freed chan struct{}, jobs
 		<-slots
 		return false
 	}
-	jobs.Go(func() {
+	group.Go(func() {
 		defer func() {
 			<-slots
-			signal(freed)
+			jobs.Signal(freed)
 		}()
 		s.work(ctx, c)
 	})
@@ -73,18 +76,12 @@ func (s *Service) startOne(ctx context.Context, slots, freed chan struct{}, jobs
 
 // claim is a job leased to this process.
 type claim struct {
-	name  string
-	owner string
-	job   Job
+	jobs.Lease
+	job Job
 }
 
 func (s *Service) claim(ctx context.Context) (*claim, bool) {
-	s.mu.Lock()
-	s.claims++
-	// An owner of its own for each claim, so that a job that was lost and
-	// claimed again isn't taken for the earlier one.
-	owner := fmt.Sprintf("%s-%d", s.id, s.claims)
-	s.mu.Unlock()
+	owner := s.owners.Next()
 	r, ok, err := s.jobs.Claim(ctx, owner, s.LeaseTTL)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -92,36 +89,31 @@ func (s *Service) claim(ctx context.Context) (*claim, bool) {
 		}
 		return nil, false
 	}
-	return &claim{r.Name, owner, jobOf(r)}, ok
+	return &claim{jobs.Lease{Kind: "transform job", Name: r.Name, Owner: owner, TTL: s.LeaseTTL, Renew: s.jobs.Renew, Log: s.Log}, jobOf(r)}, ok
 }
 
 // work runs a claimed job and writes down how it ended.
 func (s *Service) work(ctx context.Context, c *claim) {
 	jobCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	key := strings.ToLower(c.name)
-	s.mu.Lock()
-	s.running[key] = &cancel
-	s.mu.Unlock()
 	var heart sync.WaitGroup
 	defer heart.Wait()
 	defer cancel(nil)
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.running[key] == &cancel { // not that of a later job of the same name
-			delete(s.running, key)
+	defer s.running.Enter(c.Name, cancel)()
+	c.Renewed = func() { // another server may have been asked to stop it
+		if r, err := s.jobs.Get(jobCtx, c.Name); err == nil && r.Status == Stopping {
+			cancel(errStopped)
 		}
-	}()
-	heart.Go(func() { s.keepLease(jobCtx, c, cancel) })
+	}
+	heart.Go(func() { c.Keep(jobCtx, func() { cancel(jobs.ErrLeaseLost) }) })
 
 	started := s.Now()
 	err := s.attempt(jobCtx, c)
 	cause := context.Cause(jobCtx)
 	switch {
 	case err == nil:
-	case errors.Is(cause, errLeaseLost), errors.Is(err, errLeaseLost):
-		s.Log.WarnContext(ctx, "transform job given up: its lease was lost", "job", c.name)
+	case errors.Is(cause, jobs.ErrLeaseLost), errors.Is(err, jobs.ErrLeaseLost):
+		s.Log.WarnContext(ctx, "transform job given up: its lease was lost", "job", c.Name)
 		return
 	case errors.Is(cause, errStopped):
 		err = errStopped
@@ -130,7 +122,7 @@ func (s *Service) work(ctx context.Context, c *claim) {
 		return
 	}
 	s.finish(context.WithoutCancel(ctx), c, err)
-	s.Log.InfoContext(ctx, "transform job ended", "job", c.name, "status", c.job.TransformJobStatus,
+	s.Log.InfoContext(ctx, "transform job ended", "job", c.Name, "status", c.job.TransformJobStatus,
 		"seconds", s.Now().Sub(started).Seconds(), "reason", c.job.FailureReason)
 }
 
@@ -139,8 +131,8 @@ func (s *Service) attempt(ctx context.Context, c *claim) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fault := panicked(p)
-			s.Log.ErrorContext(ctx, "transform job panicked", "job", c.name, "error", fault)
-			err = &failure{"AlgorithmError", "The transform ended in an internal fault; the server's log has the details under the job's name. Please report it.", fault}
+			s.Log.ErrorContext(ctx, "transform job panicked", "job", c.Name, "error", fault)
+			err = &jobs.Failure{Class: "AlgorithmError", Reason: "The transform ended in an internal fault; the server's log has the details under the job's name. Please report it.", Cause: fault}
 		}
 	}()
 	return s.execute(ctx, c)
@@ -148,41 +140,9 @@ func (s *Service) attempt(ctx context.Context, c *claim) (err error) {
 
 func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
 
-// keepLease renews the lease until ctx ends, and cancels the job if it is lost,
-// or if another server was asked to stop it.
-func (s *Service) keepLease(ctx context.Context, c *claim, cancel context.CancelCauseFunc) {
-	tick := time.NewTicker(s.LeaseTTL / 4)
-	defer tick.Stop()
-	held := time.Now() // the lease runs on the wall clock, whatever s.Now says
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		at := time.Now()
-		err := s.jobs.Renew(ctx, c.name, c.owner, s.LeaseTTL)
-		switch {
-		case err == nil:
-			held = at
-			if r, err := s.jobs.Get(ctx, c.name); err == nil && r.Status == Stopping {
-				cancel(errStopped)
-				return
-			}
-		case ctx.Err() != nil:
-			return
-		case errs.Is(err, errs.Conflict), time.Since(held) > s.LeaseTTL:
-			cancel(errLeaseLost)
-			return
-		default:
-			s.Log.ErrorContext(ctx, "the lease of a transform job can't be renewed", "job", c.name, "error", err)
-		}
-	}
-}
-
 // update changes the job's record, if this process still holds it.
 func (s *Service) update(ctx context.Context, c *claim, fn func(*Job) error) error {
-	r, err := s.jobs.UpdateLeased(ctx, c.name, c.owner, func(r *store.Record[Job]) error {
+	r, err := s.jobs.UpdateLeased(ctx, c.Name, c.Owner, func(r *store.Record[Job]) error {
 		if err := fn(&r.Doc); err != nil {
 			return err
 		}
@@ -193,7 +153,7 @@ func (s *Service) update(ctx context.Context, c *claim, fn func(*Job) error) err
 		return nil
 	})
 	if errs.Is(err, errs.Conflict) {
-		return errLeaseLost
+		return jobs.ErrLeaseLost
 	} else if err == nil {
 		c.job = jobOf(r)
 	}
@@ -221,10 +181,10 @@ func (s *Service) release(ctx context.Context, c *claim) {
 		return nil
 	})
 	if err == nil {
-		err = s.jobs.Release(ctx, c.name, c.owner)
+		err = s.jobs.Release(ctx, c.Name, c.Owner)
 	}
 	if err != nil {
-		s.Log.ErrorContext(ctx, "a transform job can't be given back; it goes on when its lease ends", "job", c.name, "error", err)
+		s.Log.ErrorContext(ctx, "a transform job can't be given back; it goes on when its lease ends", "job", c.Name, "error", err)
 	}
 }
 
@@ -232,7 +192,7 @@ func (s *Service) release(ctx context.Context, c *claim) {
 // as the lease lasts; then the job is taken up again.
 func (s *Service) finish(ctx context.Context, c *claim, cause error) {
 	if cause != nil && !errors.Is(cause, errStopped) {
-		s.Log.WarnContext(ctx, "transform job failed", "job", c.name, "error", fullChain(cause))
+		s.Log.WarnContext(ctx, "transform job failed", "job", c.Name, "error", jobs.FullChain(cause))
 	}
 	end := func(job *Job) error {
 		switch {
@@ -241,24 +201,11 @@ func (s *Service) finish(ctx context.Context, c *claim, cause error) {
 		case cause == nil, errors.Is(cause, errStopped):
 			job.end(Stopped, "", s.Now())
 		default:
-			job.end(Failed, clipReason(failureOf(cause).Error()), s.Now())
+			job.end(Failed, jobs.FailureReason(cause), s.Now())
 		}
 		return nil
 	}
-	deadline := time.Now().Add(s.LeaseTTL)
-	for pause := 50 * time.Millisecond; ; pause *= 2 {
-		err := s.update(ctx, c, end)
-		if err == nil {
-			s.Ended(c.job.TransformJobStatus)
-			return
-		}
-		if errors.Is(err, errLeaseLost) || errs.Is(err, errs.NotFound) {
-			return
-		}
-		s.Log.ErrorContext(ctx, "the end of a transform job can't be recorded", "job", c.name, "error", err)
-		if time.Now().Add(pause).After(deadline) {
-			return
-		}
-		time.Sleep(pause)
+	if c.Insist(ctx, func() error { return s.update(ctx, c, end) }) {
+		s.Ended(c.job.TransformJobStatus)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 )
 
 // recommended are the ranges that a job with Autotune searches if it gives none:
@@ -80,7 +81,7 @@ func (r *ParameterRanges) around(a AutoParameter) error {
 		r.ContinuousParameterRanges = append(r.ContinuousParameterRanges, NumericRange{a.Name, format(v / 10), format(v * 10), "Logarithmic"})
 		return nil
 	}
-	return errs.Invalidf("The ValueHint %q of the hyperparameter %q is not a number above 0. Give a CategoricalParameterRange instead.", clip(a.ValueHint, 100), clip(a.Name, 256))
+	return errs.Invalidf("The ValueHint %q of the hyperparameter %q is not a number above 0. Give a CategoricalParameterRange instead.", jobs.Clip(a.ValueHint, 100), jobs.Clip(a.Name, 256))
 }
 
 // complete fills in what has a default, since clients read it from the answers.

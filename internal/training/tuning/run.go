@@ -3,13 +3,12 @@ package tuning
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 )
 
@@ -22,13 +21,11 @@ const (
 	watchInterval = 500 * time.Millisecond
 )
 
-var errLeaseLost = errors.New("the lease was lost")
-
 // Run drives tuning jobs until ctx ends, and then returns nil; the next Run goes
 // on where this one was. Call it once.
 func (s *Service) Run(ctx context.Context) error {
-	var jobs sync.WaitGroup
-	defer jobs.Wait()
+	var group sync.WaitGroup
+	defer group.Wait()
 	poll := time.NewTicker(claimInterval)
 	defer poll.Stop()
 	for {
@@ -37,7 +34,7 @@ func (s *Service) Run(ctx context.Context) error {
 			if !ok {
 				break
 			}
-			jobs.Go(func() { s.drive(ctx, name, owner) })
+			group.Go(func() { s.drive(ctx, name, owner) })
 		}
 		select {
 		case <-ctx.Done():
@@ -49,10 +46,7 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 func (s *Service) claim(ctx context.Context) (name, owner string, ok bool) {
-	s.mu.Lock()
-	s.claims++
-	owner = fmt.Sprintf("%s-%d", s.id, s.claims)
-	s.mu.Unlock()
+	owner = s.owners.Next()
 	r, ok, err := s.jobs.Claim(ctx, owner, s.LeaseTTL)
 	if err != nil && ctx.Err() == nil {
 		s.Log.ErrorContext(ctx, "tuning jobs can't be claimed", "error", err)
@@ -64,21 +58,12 @@ func (s *Service) claim(ctx context.Context) (name, owner string, ok bool) {
 func (s *Service) drive(ctx context.Context, name, owner string) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	wake := make(chan struct{}, 1)
-	key := strings.ToLower(name)
-	s.mu.Lock()
-	s.running[key] = wake
-	s.mu.Unlock()
 	var heart sync.WaitGroup
 	defer heart.Wait()
 	defer cancel(nil)
-	defer func() {
-		s.mu.Lock()
-		if s.running[key] == wake {
-			delete(s.running, key)
-		}
-		s.mu.Unlock()
-	}()
-	heart.Go(func() { s.keepLease(ctx, name, owner, cancel) })
+	defer s.running.Enter(name, wake)()
+	lease := jobs.Lease{Kind: "tuning job", Name: name, Owner: owner, TTL: s.LeaseTTL, Renew: s.jobs.Renew, Log: s.Log}
+	heart.Go(func() { lease.Keep(ctx, func() { cancel(jobs.ErrLeaseLost) }) })
 
 	pause := watchInterval
 	for {
@@ -86,7 +71,7 @@ func (s *Service) drive(ctx context.Context, name, owner string) {
 		switch {
 		case done:
 			return
-		case errors.Is(err, errLeaseLost) || errors.Is(context.Cause(ctx), errLeaseLost) || errs.Is(err, errs.NotFound):
+		case errors.Is(err, jobs.ErrLeaseLost) || errors.Is(context.Cause(ctx), jobs.ErrLeaseLost) || errs.Is(err, errs.NotFound):
 			s.Log.WarnContext(ctx, "tuning job given up: its lease was lost", "job", name)
 			return
 		case ctx.Err() != nil:
@@ -124,33 +109,6 @@ func (s *Service) attempt(ctx context.Context, name, owner string) (done bool, e
 	return s.step(ctx, name, owner)
 }
 
-// keepLease renews the lease until ctx ends, and cancels it if the lease is lost.
-func (s *Service) keepLease(ctx context.Context, name, owner string, cancel context.CancelCauseFunc) {
-	tick := time.NewTicker(s.LeaseTTL / 4)
-	defer tick.Stop()
-	held := time.Now() // the lease runs on the wall clock, whatever s.Now says
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		at := time.Now()
-		err := s.jobs.Renew(ctx, name, owner, s.LeaseTTL)
-		switch {
-		case err == nil:
-			held = at
-		case ctx.Err() != nil:
-			return
-		case errs.Is(err, errs.Conflict), time.Since(held) > s.LeaseTTL:
-			cancel(errLeaseLost)
-			return
-		default:
-			s.Log.ErrorContext(ctx, "the lease of a tuning job can't be renewed", "job", name, "error", err)
-		}
-	}
-}
-
 // update changes the job's record, if this process still holds it.
 func (s *Service) update(ctx context.Context, name, owner string, fn func(*Job)) error {
 	_, err := s.jobs.UpdateLeased(ctx, name, owner, func(r *store.Record[Job]) error {
@@ -163,7 +121,7 @@ func (s *Service) update(ctx context.Context, name, owner string, fn func(*Job))
 		return nil
 	})
 	if errs.Is(err, errs.Conflict) {
-		return errLeaseLost
+		return jobs.ErrLeaseLost
 	}
 	return err
 }

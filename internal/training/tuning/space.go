@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/training/tuning/search"
 )
 
@@ -40,7 +41,7 @@ func (s *Spec) space(definition int) (search.Space, error) {
 		values := slices.Clone(n.Values)
 		slices.Sort(values)
 		if len(slices.Compact(values)) != len(n.Values) {
-			return nil, errs.Invalidf("The range of the hyperparameter %q has a value twice.", clip(n.Name, 256))
+			return nil, errs.Invalidf("The range of the hyperparameter %q has a value twice.", jobs.Clip(n.Name, 256))
 		}
 		space = append(space, search.Range{Name: n.Name, Kind: search.Categorical, Values: n.Values})
 	}
@@ -66,10 +67,10 @@ func (n NumericRange) parse(kind search.Kind) (search.Range, error) {
 	var err, err2 error
 	r.Min, err = number(n.MinValue)
 	r.Max, err2 = number(n.MaxValue)
-	name := clip(n.Name, 256)
+	name := jobs.Clip(n.Name, 256)
 	switch {
 	case errors.Join(err, err2) != nil:
-		return r, errs.Invalidf("The range of the hyperparameter %q is %q to %q; both must be %s.", name, clip(n.MinValue, 100), clip(n.MaxValue, 100), what)
+		return r, errs.Invalidf("The range of the hyperparameter %q is %q to %q; both must be %s.", name, jobs.Clip(n.MinValue, 100), jobs.Clip(n.MaxValue, 100), what)
 	case r.Min > r.Max:
 		return r, errs.Invalidf("The range of the hyperparameter %q begins at %s, above its end %s.", name, n.MinValue, n.MaxValue)
 	case r.Max-r.Min > math.MaxFloat64/4:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/training"
 )
 
@@ -246,7 +247,7 @@ func (j *Job) noSuccess() string {
 	for i := range j.Trials {
 		t := &j.Trials[i]
 		if t.FailureReason != "" {
-			return clip(text+" The first failed with: "+t.FailureReason, 1020)
+			return jobs.Clip(text+" The first failed with: "+t.FailureReason, 1020)
 		}
 		if t.Status == training.Completed {
 			return text + " The first completed, but did not report the metric " + j.Objective(t.Definition).MetricName + "."

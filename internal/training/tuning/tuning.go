@@ -18,10 +18,10 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/training"
@@ -46,14 +46,11 @@ type Options struct {
 // use. Tuning jobs go on only while Run runs.
 type Service struct {
 	Options
-	jobs *store.Collection[Job]
-	id   string        // of this process, in lease owners
-	wake chan struct{} // there may be a tuning job to take
-	busy chan struct{} // held while choosing, which takes a core
-
-	mu      sync.Mutex
-	running map[string]chan struct{} // wakes a tuning job, by lower-case name
-	claims  int
+	jobs    *store.Collection[Job]
+	owners  *jobs.Owners
+	running jobs.Running[chan struct{}] // wakes a tuning job
+	wake    chan struct{}               // there may be a tuning job to take
+	busy    chan struct{}               // held while choosing, which takes a core
 }
 
 // New returns a Service. It starts nothing.
@@ -76,10 +73,9 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		Options: o,
 		jobs:    store.NewCollection[Job](o.DB, "hyperparameter tuning job"),
-		id:      rand.Text(),
+		owners:  jobs.NewOwners(),
 		wake:    make(chan struct{}, 1),
 		busy:    make(chan struct{}, 1),
-		running: map[string]chan struct{}{},
 	}, nil
 }
 
@@ -120,7 +116,7 @@ func (s *Service) Create(ctx context.Context, spec Spec) (Job, error) {
 	} else if err != nil {
 		return Job{}, err
 	}
-	signal(s.wake)
+	jobs.Signal(s.wake)
 	return jobOf(r), nil
 }
 
@@ -173,7 +169,7 @@ func (s *Service) Stop(ctx context.Context, name string) error {
 		return notFound(err, name)
 	}
 	s.wakeOne(name)
-	signal(s.wake)
+	jobs.Signal(s.wake)
 	return nil
 }
 
@@ -195,25 +191,14 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 // Wake tells the tuning jobs that a training job may have ended, of which they
 // would know somewhat later anyway.
 func (s *Service) Wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.running {
-		signal(c)
+	for _, c := range s.running.All() {
+		jobs.Signal(c)
 	}
 }
 
 func (s *Service) wakeOne(name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c := s.running[strings.ToLower(name)]; c != nil {
-		signal(c)
-	}
-}
-
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
+	if c, here := s.running.Get(name); here {
+		jobs.Signal(c)
 	}
 }
 
@@ -239,7 +224,7 @@ func jobOf(r store.Record[Job]) Job {
 
 func notFound(err error, name string) error {
 	if errs.Is(err, errs.NotFound) {
-		return errs.Wrap(err, errs.NotFound, "ResourceNotFound", "Amazon SageMaker can't find a hyperparameter tuning job with the name %q.", clip(name, 63))
+		return errs.Wrap(err, errs.NotFound, "ResourceNotFound", "Amazon SageMaker can't find a hyperparameter tuning job with the name %q.", jobs.Clip(name, 63))
 	}
 	return err
 }

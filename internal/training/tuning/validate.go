@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/training"
 	"github.com/heliograph/heliograph/internal/training/trainer"
 	"github.com/heliograph/heliograph/internal/training/tuning/search"
@@ -78,7 +79,7 @@ func (s *Spec) checkObjective(definition int) error {
 		offered := trainer.Objectives(mode)
 		if !slices.Contains(offered, o.MetricName) {
 			return errs.Invalidf("The objective metric %q for the hyperparameter tuning job, [%s], isn't valid for the [blazingtext] algorithm in mode %s. Choose a valid objective metric: %s.",
-				clip(o.MetricName, 255), s.HyperParameterTuningJobName, clip(mode, 100), strings.Join(offered, ", "))
+				jobs.Clip(o.MetricName, 255), s.HyperParameterTuningJobName, jobs.Clip(mode, 100), strings.Join(offered, ", "))
 		}
 	}
 	switch {
@@ -112,9 +113,9 @@ func (s *Spec) checkRanges(definition int) error {
 		_, static := s.Definitions()[definition].StaticHyperParameters[r.Name]
 		switch {
 		case seen[r.Name]:
-			return errs.Invalidf("The hyperparameter %q has two ranges.", clip(r.Name, 256))
+			return errs.Invalidf("The hyperparameter %q has two ranges.", jobs.Clip(r.Name, 256))
 		case static:
-			return errs.Invalidf("The hyperparameter %q is both static and to be tuned. Leave it out of StaticHyperParameters, or of the ranges.", clip(r.Name, 256))
+			return errs.Invalidf("The hyperparameter %q is both static and to be tuned. Leave it out of StaticHyperParameters, or of the ranges.", jobs.Clip(r.Name, 256))
 		}
 		seen[r.Name] = true
 	}
@@ -203,7 +204,7 @@ func (s *Spec) hyperband(definition int) (search.Hyperband, error) {
 	if text, ok := s.Definitions()[definition].StaticHyperParameters["epochs"]; ok {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxEpochs {
-			return h, errs.Invalidf("The hyperparameter epochs is %q; with the strategy Hyperband it must be 1 to %d.", clip(text, 100), maxEpochs)
+			return h, errs.Invalidf("The hyperparameter epochs is %q; with the strategy Hyperband it must be 1 to %d.", jobs.Clip(text, 100), maxEpochs)
 		}
 		if h.Max == 0 || n < h.Max {
 			h.Max = n
