@@ -34,7 +34,7 @@ func ask(ctx context.Context, question string, args ...string) (values []float64
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, &stderr)
+		return nil, stderr.String(), fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, &stderr)
 	}
 	values, err = parseFigures(string(out))
 	return values, stderr.String(), err
@@ -57,12 +57,31 @@ func answer(ctx context.Context, question string, args []string) error {
 }
 
 // answerRun runs a program, from its start to its end, and returns its seconds on the clock and of the processors, and its peak memory in
-// megabytes. The first words are the files for its input, if it has any, and for its output.
+// megabytes. The first words are the files for its input, if it has any, and for its output, and its limits.
 func answerRun(ctx context.Context, args []string) ([]float64, error) {
-	if len(args) < 3 {
-		return nil, errors.New("want input, output and a command")
+	if len(args) < 5 {
+		return nil, errors.New("want input, output, two limits and a command")
 	}
-	cmd := exec.CommandContext(ctx, args[2], args[3:]...)
+	most, err := strconv.ParseFloat(args[2], 64)
+	if err != nil {
+		return nil, fmt.Errorf("the limit of seconds: %w", err)
+	}
+	memory, err := strconv.ParseInt(args[3], 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("the limit of memory: %w", err)
+	}
+	if memory > 0 {
+		if err := limitMemory(memory); err != nil {
+			return nil, fmt.Errorf("limiting the memory: %w", err)
+		}
+	}
+	limited := ctx
+	if most > 0 {
+		var stop context.CancelFunc
+		limited, stop = context.WithTimeout(ctx, time.Duration(most*float64(time.Second)))
+		defer stop()
+	}
+	cmd := exec.CommandContext(limited, args[4], args[5:]...)
 	cmd.Stderr = os.Stderr
 	if args[0] != "" {
 		in, err := os.Open(args[0])
@@ -80,6 +99,9 @@ func answerRun(ctx context.Context, args []string) ([]float64, error) {
 	cmd.Stdout = out
 	start := time.Now()
 	if err := cmd.Run(); err != nil {
+		if limited.Err() != nil && ctx.Err() == nil {
+			return nil, fmt.Errorf("killed: it had not ended after %g s", most)
+		}
 		return nil, err
 	}
 	took := time.Since(start)

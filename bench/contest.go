@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -42,7 +43,8 @@ func contestTableTo(w io.Writer, score string) *table {
 // A standing is one program with its runs.
 type standing struct {
 	program
-	samples []sample
+	samples    []sample
+	unfinished error // a run, if not nil
 }
 
 func (s standing) each(value func(sample) float64) []float64 {
@@ -67,11 +69,18 @@ func (b *bench) hold(ctx context.Context, t *table, c contest) error {
 	for i := range c.runs {
 		for j, p := range c.programs {
 			fmt.Fprintf(os.Stderr, "%s: %s, run %d of %d\n", c.what, p.name, i+1, c.runs)
+			standings[j].program = p
+			if standings[j].unfinished != nil {
+				continue
+			}
 			s, err := c.run(ctx, p)
+			if u := (*unfinished)(nil); errors.As(err, &u) && j > 0 {
+				standings[j].unfinished = u
+				continue
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.what, err)
 			}
-			standings[j].program = p
 			standings[j].samples = append(standings[j].samples, s)
 		}
 	}
@@ -92,6 +101,10 @@ func (c contest) print(t *table, standings []standing, board *scoreboard) {
 	ours, none := standings[0], math.NaN()
 	row(c.what, ours, none, none, none, c.alone(ours, board))
 	for _, peer := range standings[1:] {
+		if peer.unfinished != nil {
+			t.row("", peer.name, "", "", "", "", "", "", "", "no figures: "+peer.unfinished.Error())
+			continue
+		}
 		clock, byCPU := median(ratios(peer.each(seconds), ours.each(seconds))), median(ratios(peer.each(cpu), ours.each(cpu)))
 		memory := median(ratios(ours.each(megabytes), peer.each(megabytes)))
 		row("", peer, clock, byCPU, memory, c.against(ours, peer, clock, byCPU, memory, board))

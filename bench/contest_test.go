@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -98,6 +99,46 @@ func TestContestWithoutScores(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "NaN") {
 		t.Errorf("a score that is not there was printed:\n%s", &out)
+	}
+}
+
+// A peer that did not end is left out of the comparison, and the others stay.
+func TestContestWithAnUnfinishedPeer(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	var b bench
+	var asked []string
+	err := b.hold(t.Context(), contestTableTo(&out, "F1"), contest{
+		what: "imdb", programs: []program{{name: oursName}, {name: nativeName}, {name: peerName}}, runs: 2, goals: goals{row: "autotune", behind: within(0)},
+		run: func(_ context.Context, p program) (sample, error) {
+			asked = append(asked, p.name)
+			if p.name == nativeName {
+				return sample{}, &unfinished{why: "killed: it had not ended after 60 s", last: "Trials: 3"}
+			}
+			return sample{seconds: 1, cpu: 1, megabytes: 1, score: 0.9}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"no figures: killed: it had not ended after 60 s; the last it said: Trials: 3", "not below fasttext: met"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+	if len(b.board.verdicts) != 1 {
+		t.Errorf("verdicts %v, want one", b.board.verdicts)
+	}
+	if want := []string{oursName, nativeName, peerName, oursName, peerName}; !slices.Equal(asked, want) {
+		t.Errorf("ran %q, want %q", asked, want)
+	}
+	if strings.Contains(out.String(), "NaN") {
+		t.Errorf("figures of a program that has none:\n%s", &out)
+	}
+	err = b.hold(t.Context(), contestTableTo(&out, "F1"), contest{programs: []program{{name: oursName}}, runs: 1,
+		run: func(context.Context, program) (sample, error) { return sample{}, &unfinished{why: "killed"} }})
+	if err == nil {
+		t.Error("heliograph did not end, and that is no error")
 	}
 }
 

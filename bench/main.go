@@ -63,11 +63,14 @@ var sections = []section{
 	{"control", "Control calls with 10,000 training jobs and 1,000 endpoints on record", control},
 }
 
+// saysBench is what this program's own words begin with, on the standard error.
+const saysBench = "bench: "
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		fmt.Fprintln(os.Stderr, saysBench+err.Error())
 		os.Exit(1)
 	}
 }

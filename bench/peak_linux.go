@@ -15,6 +15,12 @@ func peakMegabytes(p *os.ProcessState) float64 {
 	return 0
 }
 
+// limitMemory bounds the address space of programs that this process starts from now on, and its own.
+func limitMemory(bytes int64) error {
+	limit := syscall.Rlimit{Cur: uint64(bytes), Max: uint64(bytes)}
+	return syscall.Setrlimit(syscall.RLIMIT_AS, &limit)
+}
+
 // cpuSeconds returns what this process has had of the processors, user and system.
 func cpuSeconds() float64 {
 	var usage syscall.Rusage

@@ -16,6 +16,43 @@ import (
 type program struct {
 	name    string
 	command []string // what its fastText verbs stand behind
+	limits  limits
+}
+
+// limits are what a run of a program may take; 0 is no limit.
+type limits struct {
+	seconds float64 // on the clock; then it is killed
+	memory  int64   // bytes of address space; beyond, it is told that there are none
+}
+
+// An unfinished run is one that a program did not bring to its end.
+type unfinished struct {
+	why  string // it ended
+	last string // thing that the program said
+}
+
+func (u *unfinished) Error() string {
+	if u.last == "" {
+		return u.why
+	}
+	return fmt.Sprintf("%s; the last it said: %s", u.why, u.last)
+}
+
+// unfinishedRun makes an unfinished run of what the process said that ran the program: the program's own words, and then
+// what became of it.
+func unfinishedRun(said string) *unfinished {
+	pieces := strings.FieldsFunc(said, func(c rune) bool { return c == '\r' || c == '\n' })
+	u := &unfinished{why: "it did not end as it should"}
+	for _, piece := range slices.Backward(pieces) {
+		piece = strings.TrimSpace(piece)
+		if why, ok := strings.CutPrefix(piece, saysBench); ok {
+			u.why = why
+		} else if piece != "" {
+			u.last = strings.Join(strings.Fields(piece), " ")
+			break
+		}
+	}
+	return u
 }
 
 // oursName, peerName and nativeName are what the tables call the programs.
@@ -27,12 +64,12 @@ const (
 
 // programs returns heliograph and then the peers there are.
 func (b *bench) programs() []program {
-	all := []program{{oursName, []string{b.heliograph, "fasttext"}}}
+	all := []program{{name: oursName, command: []string{b.heliograph, "fasttext"}}}
 	if b.peer != "" {
-		all = append(all, program{peerName, []string{b.peer}})
+		all = append(all, program{name: peerName, command: []string{b.peer}})
 	}
 	if b.native != "" {
-		all = append(all, program{nativeName, []string{b.native}})
+		all = append(all, program{name: nativeName, command: []string{b.native}})
 	}
 	return all
 }
@@ -40,10 +77,10 @@ func (b *bench) programs() []program {
 // measure runs a verb of the program, from its start to its end. What it prints goes to a file, as it would be
 // used; what it says on the way is returned. It reads the file in, if one is named.
 func (p program) measure(ctx context.Context, in, out string, args ...string) (s sample, said string, err error) {
-	args = slices.Concat([]string{in, out}, p.command, args)
-	values, said, err := ask(ctx, "run", args...)
+	limits := []string{strconv.FormatFloat(p.limits.seconds, 'g', -1, 64), strconv.FormatInt(p.limits.memory, 10)}
+	values, said, err := ask(ctx, "run", slices.Concat([]string{in, out}, limits, p.command, args)...)
 	if err != nil {
-		return sample{}, "", err
+		return sample{}, said, err
 	}
 	if len(values) != 3 {
 		return sample{}, "", fmt.Errorf("%d figures of a run, want 3", len(values))
@@ -58,6 +95,9 @@ func (b *bench) train(ctx context.Context, p program, verb, input, options strin
 		strings.Fields(options)...)
 	s, said, err := p.measure(ctx, "", base+".out", args...)
 	if err != nil {
+		if ctx.Err() == nil && p.limits != (limits{}) {
+			err = unfinishedRun(said)
+		}
 		return s, "", err
 	}
 	s.words = wordsPerSecond(said) * float64(b.threads)

@@ -51,7 +51,7 @@ func TestAnswerRun(t *testing.T) {
 	if err := os.WriteFile(in, []byte("some text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	values, err := answerRun(t.Context(), []string{in, out, "cat"})
+	values, err := answerRun(t.Context(), []string{in, out, "0", "0", "cat"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +61,27 @@ func TestAnswerRun(t *testing.T) {
 	if text, err := os.ReadFile(out); err != nil || string(text) != "some text" {
 		t.Errorf("output %q, %v", text, err)
 	}
-	for _, args := range [][]string{{"", out}, {in + "missing", out, "cat"}, {"", out, "false"}} {
+	for _, args := range [][]string{
+		{"", out, "0", "0"}, {in + "missing", out, "0", "0", "cat"}, {"", out, "0", "0", "false"},
+		{"", out, "soon", "0", "cat"}, {"", out, "0", "much", "cat"}, {"", out, "0.05", "0", "sleep", "100"},
+	} {
 		if values, err := answerRun(t.Context(), args); err == nil {
 			t.Errorf("%q: %v, want an error", args, values)
+		}
+	}
+}
+
+func TestUnfinishedRun(t *testing.T) {
+	t.Parallel()
+	const progress = "\rProgress:  99.9% Trials:   12 Best score:  0.874 ETA:   0h 0m 0s\rProgress: 100.0% Trials:   13 Best score:  0.881 ETA:   0h 0m 0s"
+	for said, want := range map[string]string{
+		progress + "\nbench: killed: it had not ended after 60 s\n": "killed: it had not ended after 60 s; the last it said: Progress: 100.0% Trials: 13 Best score: 0.881 ETA: 0h 0m 0s",
+		"bench: signal: killed\n":                                   "signal: killed",
+		"terminate called\nbench: exit status 1\n\n":                "exit status 1; the last it said: terminate called",
+		"": "it did not end as it should",
+	} {
+		if got := unfinishedRun(said).Error(); got != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
 		}
 	}
 }

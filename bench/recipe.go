@@ -62,7 +62,7 @@ func (b *bench) recipeOn(ctx context.Context, t *table, task task) error {
 
 	model = filepath.Join(b.dir, "recipe.bin")
 	defer discard(model)
-	ours := program{oursName, []string{b.heliograph}}
+	ours := program{name: oursName, command: []string{b.heliograph}}
 	var samples []sample
 	for range b.runs {
 		s, _, err := ours.measure(ctx, "", filepath.Join(b.dir, "recipe.out"),
@@ -72,7 +72,7 @@ func (b *bench) recipeOn(ctx context.Context, t *table, task task) error {
 		}
 		samples = append(samples, s)
 	}
-	took := standing{ours, samples}
+	took := standing{program: ours, samples: samples}
 	after, err := judge(ctx, model, task.test)
 	if err != nil {
 		return err
