@@ -191,20 +191,3 @@ func AppendVector(dst []byte, v []float32) []byte {
 	}
 	return dst
 }
-
-// AppendFloat appends a number with so many significant digits, in the form that C and
-// C++ programs print it.
-func AppendFloat(dst []byte, x float64, digits int) []byte {
-	switch {
-	case math.IsNaN(x):
-		if math.Signbit(x) {
-			return append(dst, "-nan"...)
-		}
-		return append(dst, "nan"...)
-	case math.IsInf(x, 1):
-		return append(dst, "inf"...)
-	case math.IsInf(x, -1):
-		return append(dst, "-inf"...)
-	}
-	return strconv.AppendFloat(dst, x, 'g', digits, 64)
-}
