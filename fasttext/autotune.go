@@ -33,6 +33,10 @@ type AutotuneOptions struct {
 	// it must be of a search with the same texts and options, which is then continued.
 	Log string
 
+	// TextMemory and TempDir are those of TrainOptions. The examples of each trial take as much again.
+	TextMemory int64
+	TempDir    string
+
 	// OnRead is called while the training text is read.
 	OnRead func(words int64)
 	// OnTrial is called after each trial, one at a time.
@@ -70,7 +74,7 @@ func Autotune(ctx context.Context, train, validation io.Reader, opt AutotuneOpti
 	}
 	opt.Thread = min(opt.Thread, maxWorkers())
 	s := &search{opt: &opt, start: time.Now()}
-	depot := newDepot("", 0)
+	depot := newDepot(opt.TempDir, opt.TextMemory)
 	defer depot.close()
 	var err error
 	if s.train, err = readText(ctx, train, opt.Thread, depot, opt.OnRead); err != nil {
@@ -161,7 +165,7 @@ func (s *search) survey(ctx context.Context) error {
 	a := s.opt.Args
 	a.Dim, a.WordNgrams, a.Minn, a.Maxn, a.Bucket, a.Thread = 1, 1, 0, 0, 0, s.opt.Thread
 	a.PretrainedVectors = ""
-	t, err := prepareText(ctx, s.train, s.held, TrainOptions{Args: a})
+	t, err := prepareText(ctx, s.train, s.held, TrainOptions{Args: a, TextMemory: s.opt.TextMemory, TempDir: s.opt.TempDir})
 	if err != nil {
 		return err
 	}
@@ -195,7 +199,7 @@ func (s *search) finish(ctx context.Context) (*Autotuned, error) {
 	}
 	slices.SortFunc(found.Trials, func(a, b Trial) int { return a.Number - b.Number })
 	if found.Model == nil {
-		opt := TrainOptions{Args: found.Args}
+		opt := TrainOptions{Args: found.Args, TextMemory: s.opt.TextMemory, TempDir: s.opt.TempDir}
 		opt.Thread = 1
 		// An epoch's end brings rows up to date, which rounds them; so it was in the trial.
 		opt.OnEpoch = func(Epoch) (Action, error) { return Continue, nil }

@@ -64,7 +64,7 @@ func compareTrials(a, b *Trial) int {
 func (s *search) trial(ctx context.Context, n int, args Args, seen []*Trial) error {
 	start := time.Now()
 	trial := newTrial(n, args)
-	opt := TrainOptions{Args: args}
+	opt := TrainOptions{Args: args, TextMemory: s.opt.TextMemory, TempDir: s.opt.TempDir}
 	opt.Thread = 1
 	var t *trainer
 	opt.OnEpoch = func(e Epoch) (Action, error) {

@@ -21,6 +21,9 @@ type QuantizeOptions struct {
 	Retrain io.Reader
 	LR      float64 // of retraining; 0 is 0.05
 	Epoch   int     // of retraining; 0 is 5
+	// TextMemory and TempDir are those of TrainOptions, for Retrain.
+	TextMemory int64
+	TempDir    string
 
 	Seed       int // of every random choice
 	Thread     int // workers; 0 is one for each processor

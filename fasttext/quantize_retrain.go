@@ -18,7 +18,7 @@ func (m *Model) retrain(ctx context.Context, opt QuantizeOptions) error {
 	if err := m.finish(true); err != nil {
 		return err
 	}
-	depot := newDepot("", 0)
+	depot := newDepot(opt.TempDir, opt.TextMemory)
 	defer depot.close()
 	// How long the text is will only be known at its end, so its examples are dealt out as if it were long.
 	examples := newExampleStore(depot, math.MaxInt64, opt.Seed)

@@ -24,6 +24,10 @@ type RecipeOptions struct {
 	// PretrainedVectors is a .vec file of any dimension, for the same purpose. With it, Unlabelled is not read.
 	PretrainedVectors string
 
+	// TextMemory and TempDir are those of TrainOptions, for the time that the text is read.
+	TextMemory int64
+	TempDir    string
+
 	// OnRead is called while the text is read, with the number of tokens so far. OnProgress is called a few times for
 	// each stage. Neither is called twice at a time.
 	OnRead     func(words int64)

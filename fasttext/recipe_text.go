@@ -28,7 +28,7 @@ func (c *corpus) wordsOf(i int) []int32 { return c.words[c.starts[i]:c.starts[i+
 
 // readCorpus reads a text. Lines without labels are left out. The words of the vectors, which may be nil, get rows too.
 func readCorpus(ctx context.Context, r io.Reader, more *vectors, opt *RecipeOptions) (*corpus, error) {
-	depot := newDepot("", 0)
+	depot := newDepot(opt.TempDir, opt.TextMemory)
 	defer depot.close()
 	txt, err := readText(ctx, r, min(opt.Threads, maxWorkers()), depot, opt.OnRead)
 	if err != nil {

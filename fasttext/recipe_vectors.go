@@ -51,7 +51,7 @@ func (o *RecipeOptions) vectors(ctx context.Context, r io.Reader) (io.Reader, *v
 // learnVectors learns skipgram vectors from the unlabelled text and the labelled one, without its labels. Both are
 // small where they matter, so there are many epochs.
 func learnVectors(ctx context.Context, unlabelled, labelled []byte, opt *RecipeOptions) (*vectors, error) {
-	a := TrainOptions{Args: UnsupervisedDefaults(Skipgram)}
+	a := TrainOptions{Args: UnsupervisedDefaults(Skipgram), TextMemory: opt.TextMemory, TempDir: opt.TempDir}
 	a.Label, a.Seed, a.Thread = opt.Label, opt.Seed, 1 // reproducible
 	a.Maxn, a.Minn, a.MinCount, a.Bucket = 0, 0, 2, 0
 	tokens := (len(unlabelled) + len(labelled)) / 6

@@ -125,12 +125,41 @@ func TestVectorsOfOneLine(t *testing.T) {
 
 func TestNoFolderForText(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []fasttext.ModelKind{fasttext.Supervised, fasttext.CBOW} {
-		opt := fasttext.TrainOptions{Args: smallArgs(), TextMemory: 1, TempDir: t.TempDir() + "/none"}
-		opt.Model = kind
-		_, err := fasttext.Train(context.Background(), bytes.NewReader(subjects(40_000, false)), opt)
-		if err == nil || !strings.Contains(err.Error(), "/none") || !strings.Contains(err.Error(), "temporary file") {
-			t.Errorf("%v: %v", kind, err)
+	text := subjects(100_000, false)
+	nowhere := t.TempDir() + "/none"
+	train := func(kind fasttext.ModelKind) func() error {
+		return func() error {
+			opt := fasttext.TrainOptions{Args: smallArgs(), TextMemory: 1, TempDir: nowhere}
+			opt.Model = kind
+			_, err := fasttext.Train(t.Context(), bytes.NewReader(text), opt)
+			return err
+		}
+	}
+	for name, do := range map[string]func() error{
+		"supervised": train(fasttext.Supervised),
+		"cbow":       train(fasttext.CBOW),
+		"recipe": func() error {
+			_, _, err := fasttext.TrainRecipe(t.Context(), bytes.NewReader(text), fasttext.RecipeOptions{TextMemory: 1, TempDir: nowhere})
+			return err
+		},
+		"unlabelled": func() error {
+			opt := fasttext.RecipeOptions{TextMemory: 1, TempDir: nowhere, Unlabelled: bytes.NewReader(text)}
+			_, _, err := fasttext.TrainRecipe(t.Context(), strings.NewReader(topics(2, 20, 1)), opt)
+			return err
+		},
+		"autotune": func() error {
+			opt := fasttext.AutotuneOptions{Args: smallArgs(), Trials: 1, TextMemory: 1, TempDir: nowhere}
+			_, err := fasttext.Autotune(t.Context(), bytes.NewReader(text), bytes.NewReader(text[:1000]), opt)
+			return err
+		},
+		"quantise": func() error {
+			opt := fasttext.QuantizeOptions{Cutoff: 50, Retrain: bytes.NewReader(text), TextMemory: 1, TempDir: nowhere}
+			_, err := mustTrain(t, subjects(500, false), nil).Quantize(t.Context(), opt)
+			return err
+		},
+	} {
+		if err := do(); err == nil || !strings.Contains(err.Error(), "/none") || !strings.Contains(err.Error(), "temporary file") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
