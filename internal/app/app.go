@@ -248,6 +248,6 @@ func (a *App) publicHandler() http.Handler {
 			a.metrics.Counter("heliograph_public_requests_total", "Requests of the public listener.", "target", "method", "status"),
 			a.metrics.Histogram("heliograph_public_request_seconds", "Time to answer a request of the public listener.", latencies, "target"),
 		},
-		Logger: a.log, Account: a.cfg.AccountID, RootSite: a.cfg.RootSite,
+		Audit: a.iam, Logger: a.log, Account: a.cfg.AccountID, RootSite: a.cfg.RootSite,
 	})
 }

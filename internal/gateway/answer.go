@@ -74,6 +74,7 @@ var (
 
 func (x *exchange) fail(f failure) {
 	x.stamp()
+	x.code = f.kind
 	h := x.Header()
 	h["x-amzn-ErrorType"] = []string{f.kind}
 	x.send(f.status, "application/json", []byte(f.body))

@@ -14,12 +14,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/function"
+	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/route"
 )
 
@@ -51,6 +54,11 @@ type Metrics interface {
 	ObserveRequest(target, method string, status int, took time.Duration)
 }
 
+// Auditor is told how requests ended that failed, or of which nothing was decided.
+type Auditor interface {
+	Ended(ctx context.Context, resource, code string) error
+}
+
 // Limits of API Gateway.
 const (
 	MaxBody = 10 << 20 // bytes of a request's body, and of a response
@@ -69,6 +77,7 @@ type Config struct {
 	// Anonymous returns ctx with the principal that unsigned requests act as.
 	Anonymous func(ctx context.Context) context.Context
 	Metrics   Metrics // may be nil
+	Audit     Auditor // may be nil
 	Logger    *slog.Logger
 
 	Account     string        // account id that proxy events name
@@ -105,6 +114,9 @@ func New(config Config) *Gateway {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	x := &exchange{ResponseWriter: w, ids: newIDs(r.Header.Get(headerTrace))}
+	r = r.WithContext(g.Anonymous(iam.WithRequest(r.Context(), iam.RequestInfo{
+		RequestID: x.request, SourceIP: sourceIP(r), UserAgent: r.UserAgent(), Secure: r.TLS != nil, Time: began,
+	})))
 	defer func() {
 		if fault := recover(); fault != nil {
 			if fault == http.ErrAbortHandler {
@@ -119,13 +131,30 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if g.Metrics != nil {
 			g.Metrics.ObserveRequest(x.target, methodLabel(r.Method), x.status, time.Since(began))
 		}
+		g.audit(x, r)
 	}()
 	if r.ContentLength != 0 {
 		// For refused requests too: the server takes in what is left of a body
 		// before it answers.
 		x.bodyDeadline(began.Add(g.BodyTimeout))
 	}
-	g.dispatch(x, r.WithContext(g.Anonymous(r.Context())))
+	g.dispatch(x, r)
+}
+
+// audit records how the request ended, where what was decided doesn't say it.
+func (g *Gateway) audit(x *exchange, r *http.Request) {
+	if g.Audit == nil {
+		return
+	}
+	code := x.code
+	if x.status < 400 {
+		code = ""
+	} else if code == "" {
+		code = strconv.Itoa(x.status)
+	}
+	if err := g.Audit.Ended(r.Context(), r.Method+" "+r.URL.Path, code); err != nil {
+		g.Logger.Error("gateway: the end of a request could not be recorded in the audit trail", "request_id", x.request, "error", err)
+	}
 }
 
 // dispatch tells by host and path whose request it is.
@@ -154,6 +183,14 @@ func (g *Gateway) dispatch(x *exchange, r *http.Request) {
 		}
 		g.api(x, r, route.DefaultAPI, route.Stage, r.URL.Path)
 	}
+}
+
+// sourceIP is the address of the client without its port.
+func sourceIP(r *http.Request) string {
+	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return addr.Addr().Unmap().WithZone("").String()
+	}
+	return r.RemoteAddr
 }
 
 // hostname is the host of a Host header in lower case, without port.
@@ -189,7 +226,8 @@ type exchange struct {
 	http.ResponseWriter
 	ids
 	target string
-	status int // 0 until the answer has begun
+	code   string // of the error that is answered, or ""
+	status int    // 0 until the answer has begun
 }
 
 func (x *exchange) WriteHeader(status int) {

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 
+	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/errs"
 )
 
@@ -30,14 +31,25 @@ func allow(actions, resources []string) Statement {
 // Authorize returns nil if the principal of ctx may perform action on resource:
 // a statement allows it and none denies it. Without a principal the error is
 // Unauthenticated with code CodeMissingToken; a refusal is Denied with code
-// AccessDeniedException and names principal, action and resource.
+// AccessDeniedException and names principal, action and resource. The decision is
+// in the audit trail before it is returned; if it can't be, the error is Internal.
 func (s *Service) Authorize(ctx context.Context, action, resource string) error {
 	p, ok := PrincipalOf(ctx)
 	if !ok {
 		return errs.New(errs.Unauthenticated, CodeMissingToken, "Missing Authentication Token")
 	}
 	const denied = "User: %s is not authorized to perform: %s on resource: %s "
-	switch decide(p.grants, action, resource) {
+	verdict := decide(p.grants, action, resource)
+	entry := audit.Entry{Decision: audit.Denied, Principal: p.ARN, Key: p.AccessKeyID, Action: action, Resource: resource}
+	if verdict == allowed {
+		entry.Decision, entry.Durable = audit.Allowed, durable(action)
+	} else {
+		entry.Error = CodeAccessDenied
+	}
+	if err := s.record(ctx, &entry); err != nil {
+		return err
+	}
+	switch verdict {
 	case allowed:
 		return nil
 	case deniedExplicitly:

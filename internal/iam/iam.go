@@ -30,6 +30,7 @@ type Config struct {
 	Now       func() time.Time // nil: time.Now
 	MaxSkew   time.Duration    // zero: DefaultMaxSkew
 	MaxBody   int64            // bytes; zero: DefaultMaxBody
+	Recorder  Recorder         // keeps the audit trail; nil: there is none
 
 	// BucketOfHost returns the bucket that a Host header names, "" if none. It
 	// must be the S3 handler's own rule, since Version 2 signatures cover the

@@ -24,8 +24,12 @@ type Principal struct {
 
 type principalKey struct{}
 
-// WithPrincipal returns a context whose actions are performed by p.
+// WithPrincipal returns a context whose actions are performed by p. The first
+// one in the context of a request is who sent it.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	if r := requestOf(ctx); r != nil && r.caller == "" {
+		r.caller, r.key = p.ARN, p.AccessKeyID
+	}
 	return context.WithValue(ctx, principalKey{}, p)
 }
 

@@ -52,6 +52,18 @@ type handler struct {
 	log *slog.Logger
 }
 
+// operations are what is offered, by the last part of the path.
+var operations = map[string]string{"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync"}
+
+// Operations lists what is offered, with the action of each.
+func (h *handler) Operations() (all []wire.Declared) {
+	for path, name := range operations {
+		all = append(all, wire.Declared{Service: "sagemaker", Operation: name, Protocol: "rest-json", Method: http.MethodPost,
+			Path: "/endpoints/{name}/" + path, Action: "sagemaker:" + name})
+	}
+	return all
+}
+
 const prefix = "X-Amzn-Sagemaker-"
 
 // notOffered are headers that would change what is answered.
@@ -64,16 +76,16 @@ var notOffered = []struct{ header, why string }{
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name, async, err := endpointOf(r)
+	name, operation, err := endpointOf(r)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	if async {
+	wire.SetOperation(r.Context(), operation)
+	if operation == "InvokeEndpointAsync" {
 		h.invokeAsync(w, r, name)
 		return
 	}
-	wire.SetOperation(r.Context(), "InvokeEndpoint")
 	for _, n := range notOffered {
 		if r.Header.Get(n.header) != "" {
 			h.fail(w, r, invalid("%s", n.why))
@@ -108,7 +120,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // invokeAsync is InvokeEndpointAsync: the body lies in an object already.
 func (h *handler) invokeAsync(w http.ResponseWriter, r *http.Request, name string) {
-	wire.SetOperation(r.Context(), "InvokeEndpointAsync")
 	in := serving.InvokeAsyncInput{
 		Endpoint:         name,
 		InputLocation:    r.Header.Get(prefix + "Inputlocation"),
@@ -159,22 +170,22 @@ func number(r *http.Request, name string) (*int, error) {
 	return &n, nil
 }
 
-// endpointOf reads the endpoint's name from the path, and whether the answer is
-// to be put in an object, if the operation is offered.
-func endpointOf(r *http.Request) (name string, async bool, err error) {
+// endpointOf reads the endpoint's name from the path, and the operation, if it
+// is offered.
+func endpointOf(r *http.Request) (name, operation string, err error) {
 	rest, ok := strings.CutPrefix(r.URL.Path, "/endpoints/")
-	name, operation, _ := strings.Cut(rest, "/")
-	known := operation == "invocations" || operation == "async-invocations"
+	name, last, _ := strings.Cut(rest, "/")
+	operation, known := operations[last]
 	switch {
 	case !ok:
 	case known && r.Method == http.MethodPost:
-		return name, operation == "async-invocations", nil
+		return name, operation, nil
 	case known:
-		return "", false, errs.New(errs.Unsupported, "UnknownOperationException", "Endpoints are invoked with POST.")
-	case operation == "invocations-response-stream", operation == "invocations-bidirectional-stream":
-		return "", false, invalid("Streamed answers are not offered: the model of endpoint %q answers at once. Use InvokeEndpoint.", name)
+		return "", "", errs.New(errs.Unsupported, "UnknownOperationException", "Endpoints are invoked with POST.")
+	case last == "invocations-response-stream", last == "invocations-bidirectional-stream":
+		return "", "", invalid("Streamed answers are not offered: the model of endpoint %q answers at once. Use InvokeEndpoint.", name)
 	}
-	return "", false, errs.New(errs.Unsupported, "UnknownOperationException", "There is no such operation. Endpoints are invoked with POST /endpoints/{name}/invocations.")
+	return "", "", errs.New(errs.Unsupported, "UnknownOperationException", "There is no such operation. Endpoints are invoked with POST /endpoints/{name}/invocations.")
 }
 
 func readBody(r *http.Request) ([]byte, error) {

@@ -101,7 +101,8 @@ func (c *call) fail(err error) {
 	if c.began {
 		panic(http.ErrAbortHandler) // the client must not take half an answer for a whole one
 	}
-	_, status, _ := explain(err)
+	code, status, _ := explain(err)
+	wire.SetError(c.ctx, code)
 	if c.r.Method == http.MethodHead {
 		c.w.Header().Set("Content-Type", "application/xml")
 		c.w.WriteHeader(status)

@@ -3,6 +3,9 @@ package s3
 import (
 	"net/http"
 	"slices"
+	"strings"
+
+	"github.com/heliograph/heliograph/internal/awsapi/wire"
 )
 
 // scope is what a request is about.
@@ -21,8 +24,23 @@ type operation struct {
 	sub    string // query parameter that must be there, or ""
 	header string // header that must be there, or ""
 	name   string
-	action string // to authorise on the bucket or object; "" leaves it to do
+	needs  needs
 	do     func(*call) error
+}
+
+// needs are the actions of an operation, separated by spaces: the first is
+// authorised on the bucket or object before anything else, what follows by do, on
+// what else the request names. After the word each, do authorises the action on
+// each object that the request names, and answers for each.
+type needs string
+
+// front is the action to authorise before anything else, or "".
+func (n needs) front() string {
+	action, _, _ := strings.Cut(string(n), " ")
+	if action == "each" {
+		return ""
+	}
+	return action
 }
 
 // operations are tried from top to bottom. A request with a sub-resource that
@@ -38,7 +56,7 @@ var operations = []operation{
 	{"DELETE", bucket, "website", "", "DeleteBucketWebsite", "s3:DeleteBucketWebsite", (*call).deleteWebsite},
 	{"GET", bucket, "uploads", "", "ListMultipartUploads", "s3:ListBucketMultipartUploads", (*call).listUploads},
 	{"GET", bucket, "versions", "", "ListObjectVersions", "s3:ListBucketVersions", (*call).listVersions},
-	{"POST", bucket, "delete", "", "DeleteObjects", "", (*call).deleteObjects},
+	{"POST", bucket, "delete", "", "DeleteObjects", "each s3:DeleteObject", (*call).deleteObjects},
 	{"GET", bucket, "", "", "ListObjects", "s3:ListBucket", (*call).listObjects},
 	{"HEAD", bucket, "", "", "HeadBucket", "s3:ListBucket", (*call).headBucket},
 	{"PUT", bucket, "", "", "CreateBucket", "s3:CreateBucket", (*call).createBucket},
@@ -48,11 +66,11 @@ var operations = []operation{
 	{"GET", object, "tagging", "", "GetObjectTagging", "s3:GetObjectTagging", (*call).getObjectTagging},
 	{"GET", object, "uploadId", "", "ListParts", "s3:ListMultipartUploadParts", (*call).listParts},
 	{"POST", object, "uploads", "", "CreateMultipartUpload", "s3:PutObject", (*call).createUpload},
-	{"PUT", object, "uploadId", "X-Amz-Copy-Source", "UploadPartCopy", "s3:PutObject", (*call).uploadPartCopy},
+	{"PUT", object, "uploadId", "X-Amz-Copy-Source", "UploadPartCopy", "s3:PutObject s3:GetObject", (*call).uploadPartCopy},
 	{"PUT", object, "uploadId", "", "UploadPart", "s3:PutObject", (*call).uploadPart},
 	{"POST", object, "uploadId", "", "CompleteMultipartUpload", "s3:PutObject", (*call).completeUpload},
 	{"DELETE", object, "uploadId", "", "AbortMultipartUpload", "s3:AbortMultipartUpload", (*call).abortUpload},
-	{"PUT", object, "", "X-Amz-Copy-Source", "CopyObject", "s3:PutObject", (*call).copyObject},
+	{"PUT", object, "", "X-Amz-Copy-Source", "CopyObject", "s3:PutObject s3:GetObject", (*call).copyObject},
 	{"PUT", object, "", "", "PutObject", "s3:PutObject", (*call).putObject},
 	{"GET", object, "", "", "GetObject", "s3:GetObject", (*call).getObject},
 	{"HEAD", object, "", "", "HeadObject", "s3:GetObject", (*call).getObject},
@@ -65,6 +83,17 @@ var subresources = []string{
 	"legal-hold", "lifecycle", "location", "logging", "metadataConfiguration", "metadataTable", "metrics", "notification", "object-lock",
 	"ownershipControls", "policy", "policyStatus", "publicAccessBlock", "renameObject", "replication", "requestPayment", "restore", "retention",
 	"select", "session", "tagging", "torrent", "uploadId", "uploads", "versioning", "versions", "website",
+}
+
+// Operations lists what is offered, with the action of each.
+func (h *handler) Operations() (all []wire.Declared) {
+	paths := map[scope]string{service: "/", bucket: "/{bucket}", object: "/{bucket}/{key...}"}
+	for _, op := range operations {
+		actions := strings.Fields(strings.TrimPrefix(string(op.needs), "each "))
+		all = append(all, wire.Declared{Service: "s3", Operation: op.name, Protocol: "rest-xml", Method: op.method, Path: paths[op.scope],
+			Query: op.sub, Header: op.header, Action: actions[0], Also: actions[1:], Each: op.needs.front() == ""})
+	}
+	return all
 }
 
 // route finds the operation of a request.

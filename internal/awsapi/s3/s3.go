@@ -102,8 +102,8 @@ func (c *call) serve() error {
 	}
 	c.operation = op.name
 	wire.SetOperation(c.ctx, op.name)
-	if op.action != "" {
-		if err := c.authorize(op.action, arn(c.bucket, c.key)); err != nil {
+	if action := op.needs.front(); action != "" {
+		if err := c.authorize(action, arn(c.bucket, c.key)); err != nil {
 			return err
 		}
 	}

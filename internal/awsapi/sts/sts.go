@@ -22,7 +22,7 @@ func New(s *iam.Service, opt wire.Options) http.Handler {
 	}
 	a := api{s}
 	return wire.NewQuery(Version, "https://sts.amazonaws.com/doc/"+Version+"/", map[string]wire.QueryOperation{
-		"GetCallerIdentity": wire.QueryOp(a.getCallerIdentity),
+		"GetCallerIdentity": wire.QueryOp(a.getCallerIdentity).Open(),
 	}, opt)
 }
 

@@ -35,6 +35,7 @@ type AuthOptions struct {
 // API. next runs only for verified requests, with the principal in its context.
 func Authenticate(v Verifier, next http.Handler, opt AuthOptions) http.Handler {
 	opt.Options.Service = opt.Service
+	opt.auditor, _ = v.(Auditor)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, opt.Options, func(w http.ResponseWriter, r *http.Request) {
 			setService(r.Context(), opt.Service)
@@ -46,7 +47,8 @@ func Authenticate(v Verifier, next http.Handler, opt AuthOptions) http.Handler {
 				}
 			}
 			if err != nil {
-				logRefusal(r, opt.logger(), opt.Service, err)
+				err = refused(r, opt.Options, opt.Service, err)
+				SetError(r.Context(), errs.CodeOf(err))
 				opt.WriteError(w, r, err)
 				return
 			}
@@ -71,6 +73,20 @@ func verify(v Verifier, r *http.Request, service string) (iam.Result, error) {
 		err = errs.Wrap(cause, errs.Unauthenticated, iam.CodeScope, "Credential should be scoped to correct service: '%s'.", service)
 	}
 	return res, err
+}
+
+// refused puts a refusal in the log and in the audit trail. It returns the error
+// to answer, which is another one if the trail couldn't be written.
+func refused(r *http.Request, opt Options, service string, err error) error {
+	logRefusal(r, opt.logger(), service, err)
+	if opt.auditor == nil {
+		return err
+	}
+	if fault := opt.auditor.Refused(r, err); fault != nil {
+		logRefusal(r, opt.logger(), service, fault)
+		return fault
+	}
+	return err
 }
 
 // logRefusal tells operators why calls fail; the message holds no secret.

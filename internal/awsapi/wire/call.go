@@ -8,14 +8,29 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam"
 )
 
 // call is what becomes known of a request on its way through the handlers.
 type call struct {
 	service, operation string
+	code               string // of the error that was answered, or ""
+	auditor            Auditor
+}
+
+// Auditor is told of calls of which no service decides; *iam.Service is one. A
+// Verifier that is an Auditor too is told.
+type Auditor interface {
+	// Refused records a request that err keeps out. If that fails, so does the call.
+	Refused(r *http.Request, err error) error
+	// Opened records, before it runs, a call that needs no permission.
+	Opened(ctx context.Context, action string) error
+	// Ended records the end of a call that failed, or of which nothing was decided.
+	Ended(ctx context.Context, resource, code string) error
 }
 
 type callKey struct{}
@@ -25,6 +40,38 @@ type callKey struct{}
 func SetOperation(ctx context.Context, op string) {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		c.operation = op
+	}
+	iam.SetOperation(ctx, op)
+}
+
+// SetError names the error that the request is answered with, for the audit
+// trail. Handlers that word errors themselves call it.
+func SetError(ctx context.Context, code string) {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		c.code = code
+	}
+}
+
+// opened records a call that needs no permission.
+func opened(ctx context.Context, p permission, service, name string) error {
+	if c, ok := ctx.Value(callKey{}).(*call); ok && p.open && c.auditor != nil {
+		return c.auditor.Opened(ctx, service+":"+name)
+	}
+	return nil
+}
+
+// ended tells the auditor of a call's end. The answer is out, so that an entry
+// can't be written changes nothing but the log.
+func ended(r *http.Request, log *slog.Logger, c *call, status int) {
+	code := c.code
+	if status < 400 {
+		code = ""
+	} else if code == "" {
+		code = strconv.Itoa(status)
+	}
+	if err := c.auditor.Ended(r.Context(), r.Method+" "+r.URL.Path, code); err != nil {
+		log.ErrorContext(r.Context(), "the end of a request could not be recorded in the audit trail",
+			"request_id", RequestID(r.Context()), "error", err)
 	}
 }
 
@@ -41,7 +88,7 @@ func serve(w http.ResponseWriter, r *http.Request, opt Options,
 	r = identify(w, r)
 	start, rec := time.Now(), &recorder{ResponseWriter: w}
 	if r.Context().Value(callKey{}) == nil {
-		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{}))
+		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{auditor: opt.auditor}))
 	}
 	c := r.Context().Value(callKey{}).(*call)
 	defer func() {
@@ -62,6 +109,9 @@ func serve(w http.ResponseWriter, r *http.Request, opt Options,
 				op = "unknown"
 			}
 			opt.Observe(c.service, op, rec.code(), time.Since(start))
+		}
+		if opt.auditor != nil {
+			ended(r, opt.logger(), c, rec.code())
 		}
 		if p != nil {
 			panic(p)

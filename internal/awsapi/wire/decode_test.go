@@ -75,12 +75,12 @@ func TestOp(t *testing.T) {
 		strings.Repeat(`{"Nested":`, 20000):    "JSON",
 		`{"Name": "` + strings.Repeat("x", 10): "not valid JSON",
 	} {
-		_, err := op(t.Context(), []byte(body))
+		_, err := op.Run(t.Context(), []byte(body))
 		if errs.CodeOf(err) != "SerializationException" || !strings.Contains(err.Error(), part) || strings.Contains(err.Error(), "Go ") {
 			t.Errorf("%.60s: got %v, want something about %s", body, err, part)
 		}
 	}
-	if _, err := op(t.Context(), []byte(` {"Name":"n","Count":2,"When":1.5,"Tags":[{"Key":"k"}],"Other":{"a":[1,{}]},"On":null}`)); err != nil ||
+	if _, err := op.Run(t.Context(), []byte(` {"Name":"n","Count":2,"When":1.5,"Tags":[{"Key":"k"}],"Other":{"a":[1,{}]},"On":null}`)); err != nil ||
 		got.Name != "n" || got.Count != 2 || !got.When.Std().Equal(time.UnixMilli(1500)) || len(got.Tags) != 1 || got.Nested != nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -169,7 +169,7 @@ func FuzzOp(f *testing.F) {
 	}
 	op := wire.Op(func(_ context.Context, in *shape) (*shape, error) { return in, nil })
 	f.Fuzz(func(t *testing.T, body []byte) {
-		out, err := op(t.Context(), body)
+		out, err := op.Run(t.Context(), body)
 		if err != nil {
 			if errs.CodeOf(err) != "SerializationException" || len(errs.MessageOf(err)) > 1100 {
 				t.Errorf("%q: %v", body, err)

@@ -67,7 +67,10 @@ func (h *jsonHandler) call(r *http.Request) (name string, out any, err error) {
 	if err != nil {
 		return name, nil, err
 	}
-	out, err = op(r.Context(), body)
+	if err := opened(r.Context(), op.permission, h.opt.Service, name); err != nil {
+		return name, nil, err
+	}
+	out, err = op.Run(r.Context(), body)
 	return name, out, err
 }
 
@@ -87,6 +90,7 @@ func wantJSON(contentType, version string) error {
 // message, a status by kind. It does not log.
 func WriteJSONError(w http.ResponseWriter, r *http.Request, version string, err error) {
 	code, status := jsonCode(err)
+	SetError(r.Context(), code)
 	message := mismatchDetail(err)
 	// The error's name is also a header: old botocore reads the body, others the header.
 	h := w.Header()
@@ -118,6 +122,7 @@ func WriteRESTJSONError(w http.ResponseWriter, r *http.Request, code string, sta
 	if err != nil {
 		code, status, b = "InternalFailure", http.StatusInternalServerError, []byte(`{"message":"The error could not be encoded."}`)
 	}
+	SetError(r.Context(), token(code))
 	h := w.Header()
 	h.Set("X-Amzn-Errortype", token(code))
 	h.Set("Content-Type", "application/json")

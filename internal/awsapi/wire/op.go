@@ -11,16 +11,21 @@ import (
 	"github.com/heliograph/heliograph/internal/errs"
 )
 
-// Operation performs one operation of a JSON service: body is the whole request
-// body. The result is encoded as JSON; nil answers 200 with an empty body.
-type Operation func(ctx context.Context, body []byte) (any, error)
+// Operation is one operation of a JSON service, made by Op. The permission that
+// it needs is service:Operation unless Needs or Open says otherwise.
+type Operation struct {
+	// Run gets the whole request body. The result is encoded as JSON; nil answers
+	// 200 with an empty body.
+	Run func(ctx context.Context, body []byte) (any, error)
+	permission
+}
 
 // Op makes an Operation of a typed function. Unknown members of the request are
 // ignored, as the SDKs expect of AWS; members of a wrong JSON type and bodies
 // that are not one JSON object are a SerializationException. An empty body is
 // read as {}. A nil *Out answers with an empty body.
 func Op[In, Out any](fn func(ctx context.Context, in *In) (*Out, error)) Operation {
-	return func(ctx context.Context, body []byte) (any, error) {
+	return Operation{Run: func(ctx context.Context, body []byte) (any, error) {
 		in := new(In)
 		if err := decodeJSON(body, in); err != nil {
 			return nil, err
@@ -30,7 +35,7 @@ func Op[In, Out any](fn func(ctx context.Context, in *In) (*Out, error)) Operati
 			return nil, err
 		}
 		return out, nil
-	}
+	}}
 }
 
 func decodeJSON(body []byte, in any) error {

@@ -16,15 +16,20 @@ import (
 // maxForm bounds the body of a Query request, in bytes.
 const maxForm = 1 << 20
 
-// QueryOperation performs one operation of a Query service. form holds the
-// parameters without Action, Version and those of the signature. The fields of
-// the result are encoded as XML within <ActionResult>; nil leaves that out.
-type QueryOperation func(ctx context.Context, form url.Values) (any, error)
+// QueryOperation is one operation of a Query service, made by QueryOp. The
+// permission that it needs is service:Operation unless Needs or Open says otherwise.
+type QueryOperation struct {
+	// Run gets the parameters without Action, Version and those of the signature.
+	// The fields of the result are encoded as XML within <ActionResult>; nil leaves
+	// that out.
+	Run func(ctx context.Context, form url.Values) (any, error)
+	permission
+}
 
 // QueryOp makes a QueryOperation of a typed function; see DecodeForm for how
 // parameters become fields.
 func QueryOp[In, Out any](fn func(ctx context.Context, in *In) (*Out, error)) QueryOperation {
-	return func(ctx context.Context, form url.Values) (any, error) {
+	return QueryOperation{Run: func(ctx context.Context, form url.Values) (any, error) {
 		in := new(In)
 		if err := DecodeForm(form, in); err != nil {
 			return nil, err
@@ -34,7 +39,7 @@ func QueryOp[In, Out any](fn func(ctx context.Context, in *In) (*Out, error)) Qu
 			return nil, err
 		}
 		return out, nil
-	}
+	}}
 }
 
 // NewQuery returns the handler of a service that speaks the Query protocol: a
@@ -98,7 +103,10 @@ func (h *queryHandler) call(r *http.Request) (action string, out any, err error)
 			delete(form, name)
 		}
 	}
-	out, err = op(r.Context(), form)
+	if err := opened(r.Context(), op.permission, h.opt.Service, action); err != nil {
+		return action, nil, err
+	}
+	out, err = op.Run(r.Context(), form)
 	return action, out, err
 }
 

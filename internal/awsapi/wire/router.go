@@ -43,6 +43,7 @@ type REST struct {
 // signatures. A request is never given to a service other than the one it was
 // signed for.
 func NewRouter(opt RouterOptions) http.Handler {
+	opt.auditor, _ = opt.Verifier.(Auditor)
 	r := &router{opt: opt, json: map[string]route{}, query: map[string]route{}, rest: map[string]route{}}
 	for key, h := range opt.JSON {
 		service, target, ok := strings.Cut(key, "/")
@@ -101,8 +102,7 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		res, err := verify(rt.opt.Verifier, r, to.service)
 		if err != nil {
-			logRefusal(r, rt.opt.logger(), to.service, err)
-			to.fail(w, r, err)
+			to.fail(w, r, refused(r, rt.opt.Options, to.service, err))
 			return
 		}
 		to.handler.ServeHTTP(w, r.WithContext(enrich(r.Context(), res, rt.opt.Enrich)))

@@ -13,12 +13,14 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam"
 )
 
 // DefaultMaxBody bounds the body of a control operation, in bytes.
@@ -35,6 +37,8 @@ type Options struct {
 	Observe func(service, operation string, status int, d time.Duration)
 	// MaxBody bounds the body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
+
+	auditor Auditor // of the outermost handler; nil: none
 }
 
 func (o Options) maxBody() int64 {
@@ -73,12 +77,22 @@ func identify(w http.ResponseWriter, r *http.Request) *http.Request {
 	id := RequestID(r.Context())
 	if id == "" {
 		id = NewRequestID()
-		r = r.WithContext(WithRequestID(r.Context(), id))
+		r = r.WithContext(iam.WithRequest(WithRequestID(r.Context(), id), iam.RequestInfo{
+			RequestID: id, SourceIP: SourceIP(r), UserAgent: clip(r.UserAgent(), 200), Secure: r.TLS != nil, Time: time.Now(),
+		}))
 	}
 	h := w.Header()
 	h.Set("X-Amzn-Requestid", id)
 	h.Set("X-Amz-Request-Id", id)
 	return r
+}
+
+// SourceIP is the address of the client that sent r, without its port.
+func SourceIP(r *http.Request) string {
+	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return addr.Addr().Unmap().WithZone("").String()
+	}
+	return r.RemoteAddr
 }
 
 // logError writes the whole chain of an internal error to the log, once: here,

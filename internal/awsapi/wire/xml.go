@@ -14,6 +14,7 @@ import (
 // the namespace xmlns. It does not log.
 func WriteQueryError(w http.ResponseWriter, r *http.Request, xmlns string, err error) {
 	code, status := queryCode(err)
+	SetError(r.Context(), code)
 	fault := "Sender"
 	if status >= 500 {
 		fault = "Receiver"
@@ -64,6 +65,7 @@ func queryCode(err error) (string, int) {
 // S3 handler.
 func writeS3Error(w http.ResponseWriter, r *http.Request, err error) {
 	code, status, message := s3Code(err)
+	SetError(r.Context(), code)
 	r = identify(w, r)
 	answer := struct {
 		XMLName           xml.Name `xml:"Error"`

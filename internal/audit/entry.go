@@ -1,0 +1,101 @@
+package audit
+
+import (
+	"encoding/json"
+	"time"
+	"unicode/utf8"
+)
+
+// What a decision can be.
+const (
+	Allowed = "allowed" // a policy allows the action
+	Denied  = "denied"  // the caller is known and may not
+	Refused = "refused" // nobody's call: no valid signature, or too many attempts
+	Open    = "open"    // the operation needs no permission
+)
+
+// Entry is one line of the trail: a decision, the end of a call that failed
+// although it was allowed, or what happened to the trail itself. Members without
+// a value are left out of the line.
+type Entry struct {
+	Time      time.Time `json:"time"`                // when it was decided
+	Decision  string    `json:"decision,omitempty"`  // Allowed, Denied, Refused or Open; "" where nothing was decided
+	Principal string    `json:"principal,omitempty"` // ARN
+	Key       string    `json:"key,omitempty"`       // access key id that signed; of a refused call, the one it claims
+	Action    string    `json:"action,omitempty"`    // e.g. "s3:GetObject"
+	Resource  string    `json:"resource,omitempty"`  // ARN; method and path where no decision named one
+	Operation string    `json:"operation,omitempty"` // as the API names it
+	Request   string    `json:"request,omitempty"`   // request id; the caller has it too
+	Source    string    `json:"source,omitempty"`    // address that the call came from
+	Agent     string    `json:"agent,omitempty"`     // User-Agent
+	Reason    string    `json:"reason,omitempty"`    // why it was denied
+	Policy    string    `json:"policy,omitempty"`    // policy that decided
+	Statement string    `json:"statement,omitempty"` // its statement: the Sid, or #1 for the first
+	Error     string    `json:"error,omitempty"`     // code that the caller got
+	Trail     string    `json:"trail,omitempty"`     // what happened to the trail itself, e.g. "begun"
+	Detail    string    `json:"detail,omitempty"`    // in words
+	Previous  string    `json:"previous,omitempty"`  // in a file's first line: the hash of the line before
+	Seq       uint64    `json:"seq"`                 // 1 for the first entry of the trail
+	Hash      string    `json:"hash"`                // SHA-256 over the previous hash and this line before ,"hash"
+
+	// Durable asks that the entry is on disk when Record returns, and not only
+	// handed to the operating system.
+	Durable bool `json:"-"`
+}
+
+// maxText bounds, in bytes, each text of an entry that a caller chooses.
+const maxText = 2048
+
+// timeFormat has microseconds and no more, so that all times are equally long.
+const timeFormat = "2006-01-02T15:04:05.000000Z07:00"
+
+// appendBody appends the line up to its seq, as json.Marshal would write it.
+func (e *Entry) appendBody(b []byte) []byte {
+	b = append(b, `{"time":"`...)
+	b = e.Time.UTC().AppendFormat(b, timeFormat)
+	b = append(b, '"')
+	for _, m := range [...]struct{ name, value string }{
+		{`,"decision":`, e.Decision},
+		{`,"principal":`, e.Principal},
+		{`,"key":`, e.Key},
+		{`,"action":`, e.Action},
+		{`,"resource":`, e.Resource},
+		{`,"operation":`, e.Operation},
+		{`,"request":`, e.Request},
+		{`,"source":`, e.Source},
+		{`,"agent":`, e.Agent},
+		{`,"reason":`, e.Reason},
+		{`,"policy":`, e.Policy},
+		{`,"statement":`, e.Statement},
+		{`,"error":`, e.Error},
+		{`,"trail":`, e.Trail},
+		{`,"detail":`, e.Detail},
+		{`,"previous":`, e.Previous},
+	} {
+		if m.value != "" {
+			b = append(b, m.name...)
+			b = appendString(b, m.value)
+		}
+	}
+	return append(b, `,"seq":`...)
+}
+
+// appendString appends s as a JSON string, cut at maxText.
+func appendString(b []byte, s string) []byte {
+	if len(s) > maxText {
+		cut := maxText
+		for cut > maxText-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			quoted, _ := json.Marshal(s) // a string always encodes
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
