@@ -1,0 +1,313 @@
+package policy
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/heliograph/heliograph/internal/errs"
+)
+
+// Parse reads a policy document of the given kind and compiles it. The error is
+// Invalid with CodeMalformed; it says in AWS's words what is wrong, and where.
+//
+// Source: IAM User Guide, "Grammar of the IAM JSON policy language".
+func Parse(src []byte, kind Kind) (*Document, error) {
+	r, top, err := readJSON(src)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{reader: r, doc: &Document{Version: Version2008, Kind: kind}}
+	if err := p.document(top); err != nil {
+		return nil, err
+	}
+	return p.doc, nil
+}
+
+type parser struct {
+	*reader
+	doc *Document
+}
+
+func (p *parser) document(top node) error {
+	statements := node{kind: nullNode}
+	for _, m := range top.members {
+		var err error
+		switch m.name {
+		case "Version":
+			p.doc.Version, err = p.text(m)
+			if err == nil && p.doc.Version != Version2008 && p.doc.Version != Version2012 {
+				err = p.fail(m.value.start, "The policy must contain a valid version string: %q is neither %s nor %s.", clip(p.doc.Version), Version2012, Version2008)
+			}
+		case "Id":
+			p.doc.ID, err = p.text(m)
+		case "Statement":
+			statements = m.value
+		default:
+			err = p.unknown(m, "Version", "Id", "Statement")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	list := []node{statements}
+	switch {
+	case statements.kind == listNode && len(statements.list) > 0:
+		list = statements.list
+	case statements.kind != objectNode:
+		return p.fail(top.start, "Missing required field Statement: the policy has no statements.")
+	}
+	p.doc.Statements = make([]Statement, len(list))
+	sids := map[string]bool{}
+	for i, n := range list {
+		s := &p.doc.Statements[i]
+		if err := p.statement(n, s); err != nil {
+			return err
+		}
+		if s.Sid != "" && sids[s.Sid] {
+			return p.fail(n.start, "Statement IDs (SID) in a single policy must be unique: %q is there twice.", clip(s.Sid))
+		}
+		sids[s.Sid] = true
+	}
+	return nil
+}
+
+// statementKeys are the names that a statement may have.
+var statementKeys = []string{"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+
+var identitySid = regexp.MustCompile(`^[0-9A-Za-z]*$`)
+
+func (p *parser) statement(n node, s *Statement) error {
+	if n.kind != objectNode {
+		return p.fail(n.start, "Syntax errors in policy: a statement must be an object and is %s.", n.kind)
+	}
+	s.Start, s.End = p.position(n.start), p.position(n.end)
+	found := map[string]node{}
+	for _, m := range n.members {
+		if !slices.Contains(statementKeys, m.name) {
+			return p.unknown(m, statementKeys...)
+		}
+		found[m.name] = m.value
+	}
+	effect, ok := found["Effect"]
+	switch {
+	case !ok:
+		return p.fail(n.start, "Missing required field Effect: a statement must allow or deny.")
+	case effect.kind == stringNode && effect.text == "Allow":
+		s.Effect = Allow
+	case effect.kind != stringNode || effect.text != "Deny":
+		return p.fail(effect.start, "Invalid effect: %q must be Allow or Deny, spelled so.", clip(effect.text))
+	}
+	if sid, ok := found["Sid"]; ok {
+		if sid.kind != stringNode {
+			return p.fail(sid.start, "Syntax errors in policy: Sid must be a string and is %s.", sid.kind)
+		}
+		if s.Sid = sid.text; p.doc.Kind == Identity && !identitySid.MatchString(s.Sid) {
+			return p.fail(sid.start, "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*: %q doesn't.", clip(s.Sid))
+		}
+	}
+	for _, read := range []func(node, map[string]node, *Statement) error{p.principals, p.actions, p.resources} {
+		if err := read(n, found, s); err != nil {
+			return err
+		}
+	}
+	if c, ok := found["Condition"]; ok {
+		return p.conditions(c, s)
+	}
+	return nil
+}
+
+// either returns the one of two elements that is there, and whether it is the
+// second, which says what is excepted.
+func (p *parser) either(n node, found map[string]node, name string) (value node, there, inverted bool, err error) {
+	value, there = found[name]
+	other, inverted := found["Not"+name]
+	if there && inverted {
+		return value, true, true, p.fail(other.start, "Syntax errors in policy: a statement has %s or Not%s, not both.", name, name)
+	}
+	if inverted {
+		value = other
+	}
+	return value, there || inverted, inverted, nil
+}
+
+// action is a vendor and a name with wildcards; * alone stands for all.
+var action = regexp.MustCompile(`^([a-zA-Z0-9-]+:[a-zA-Z0-9*?_-]+|\*+)$`)
+
+func (p *parser) actions(n node, found map[string]node, s *Statement) error {
+	value, there, inverted, err := p.either(n, found, "Action")
+	if err != nil {
+		return err
+	}
+	names, at, err := p.strings(value, "Action")
+	if err != nil {
+		return err
+	}
+	if !there || len(names) == 0 {
+		return p.fail(n.start, "Policy statement must contain actions.")
+	}
+	if s.invertActions = inverted; inverted {
+		s.NotActions = names
+	} else {
+		s.Actions = names
+	}
+	for i, name := range names {
+		vendor, _, prefixed := strings.Cut(name, ":")
+		switch {
+		case action.MatchString(name):
+		case !prefixed:
+			return p.fail(at[i], "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: %q is not.", clip(name))
+		case strings.Count(name, ":") > 1:
+			return p.fail(at[i], "Actions/Condition can contain only one colon: %q has more.", clip(name))
+		case strings.Trim(vendor, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") != "" || vendor == "":
+			return p.fail(at[i], "Vendor %s is not valid: %q must begin with the name of a service.", clip(vendor), clip(name))
+		default:
+			return p.fail(at[i], "Syntax errors in policy: %q is not an action.", clip(name))
+		}
+		if p.doc.Kind == Trust && !strings.EqualFold(vendor, "sts") {
+			return p.fail(at[i], "AssumeRole policy may only specify STS AssumeRole actions: %q is none.", clip(name))
+		}
+		compiled, err := compile(strings.ToLower(name), text, false)
+		if err != nil {
+			return err
+		}
+		s.actions = append(s.actions, compiled)
+	}
+	return nil
+}
+
+func (p *parser) resources(n node, found map[string]node, s *Statement) error {
+	value, there, inverted, err := p.either(n, found, "Resource")
+	if err != nil {
+		return err
+	}
+	if p.doc.Kind == Trust {
+		if there {
+			return p.fail(value.start, "Has prohibited field Resource: a trust policy is about its role and names no other resource.")
+		}
+		return nil
+	}
+	names, at, err := p.strings(value, "Resource")
+	if err != nil {
+		return err
+	}
+	if !there || len(names) == 0 {
+		if p.doc.Kind == Resource {
+			return p.fail(n.start, "Missing required field Resource: a statement must say what it is about.")
+		}
+		return p.fail(n.start, "Policy statement must contain resources.")
+	}
+	if s.invertTarget = inverted; inverted {
+		s.NotResources = names
+	} else {
+		s.Resources = names
+	}
+	for i, name := range names {
+		compiled, err := compile(name, resourceARN, p.doc.Version == Version2012)
+		if err != nil {
+			return p.fail(at[i], "%s", errs.MessageOf(err))
+		}
+		if !isResource(compiled.text) {
+			return p.fail(at[i], "Resource %s must be in ARN format or \"*\".", clip(name))
+		}
+		s.resources = append(s.resources, compiled)
+	}
+	return nil
+}
+
+// isResource reports whether a compiled pattern may match an ARN: it has the six
+// parts of one, or fewer and a star at the end.
+func isResource(compiled string) bool {
+	stars := 0
+	for stars < len(compiled) && compiled[stars] == markStar {
+		stars++
+	}
+	if stars == len(compiled) {
+		return stars > 0
+	}
+	return strings.HasPrefix(compiled, "arn:") && (strings.Count(compiled, ":") >= arnPartsFixed || compiled[len(compiled)-1] == markStar)
+}
+
+func (p *parser) conditions(c node, s *Statement) error {
+	if c.kind != objectNode {
+		return p.fail(c.start, "Syntax errors in policy: Condition must be an object and is %s.", c.kind)
+	}
+	for _, op := range c.members {
+		if op.value.kind != objectNode {
+			return p.fail(op.value.start, "Syntax errors in policy: under %s must be an object of condition keys and is %s.", clip(op.name), op.value.kind)
+		}
+		keys := map[string]bool{}
+		for _, key := range op.value.members {
+			folded := strings.ToLower(key.name)
+			if keys[folded] {
+				return p.fail(key.start, "The condition %s has the key %s twice; the case of its letters does not count.", clip(op.name), clip(key.name))
+			}
+			keys[folded] = true
+			list, err := p.conditionValues(key)
+			if err != nil {
+				return err
+			}
+			written := Condition{Operator: op.name, Key: key.name, Values: list}
+			compiled, err := compileCondition(written, s.Effect, p.doc.Version == Version2012)
+			if err != nil {
+				return p.fail(key.start, "%s", errs.MessageOf(err))
+			}
+			s.Conditions = append(s.Conditions, written)
+			s.conditions = append(s.conditions, compiled)
+		}
+	}
+	return nil
+}
+
+// conditionValues are strings, numbers and booleans, one or a list.
+func (p *parser) conditionValues(key member) ([]string, error) {
+	list := []node{key.value}
+	if key.value.kind == listNode {
+		list = key.value.list
+	}
+	texts := make([]string, 0, len(list))
+	for _, v := range list {
+		if v.kind > boolNode {
+			return nil, p.fail(v.start, "Syntax errors in policy: a value of the condition key %s must be a string, number or boolean and is %s.", clip(key.name), v.kind)
+		}
+		texts = append(texts, v.text)
+	}
+	return texts, nil
+}
+
+// text is a member that must be a string.
+func (p *parser) text(m member) (string, error) {
+	if m.value.kind != stringNode {
+		return "", p.fail(m.value.start, "Syntax errors in policy: %s must be a string and is %s.", clip(m.name), m.value.kind)
+	}
+	return m.value.text, nil
+}
+
+// strings are those of a string or a list of strings, with their places; none
+// for the zero node.
+func (p *parser) strings(n node, name string) (texts []string, at []int, err error) {
+	list := []node{n}
+	if n.kind == listNode {
+		list = n.list
+	} else if n.end == 0 {
+		return nil, nil, nil
+	}
+	for _, v := range list {
+		if v.kind != stringNode {
+			return nil, nil, p.fail(v.start, "Syntax errors in policy: %s must be a string or a list of strings and has %s.", clip(name), v.kind)
+		}
+		texts, at = append(texts, v.text), append(at, v.start)
+	}
+	return texts, at, nil
+}
+
+// unknown is the error for a key that is not in the grammar; if only the case of
+// its letters is wrong, it says so.
+func (p *parser) unknown(m member, known ...string) error {
+	for _, name := range known {
+		if strings.EqualFold(name, m.name) {
+			return p.fail(m.start, "Syntax errors in policy: the element %q must be spelled %q.", clip(m.name), name)
+		}
+	}
+	return p.fail(m.start, "Syntax errors in policy: there is no element %q here; there are %s.", clip(m.name), strings.Join(known, ", "))
+}
