@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -40,42 +42,53 @@ func objects(ctx context.Context, b *bench) error {
 		{"1 KB", 1 << 10, 200, 0, 0},
 		{"100 MB", 100 << 20, 3, 0.6, 0.7},
 	} {
+		stored := func() (string, error) { return largestFile(filepath.Join(b.dir, "objects", "blob")) }
 		body := make([]byte, size.bytes)
 		rand.NewChaCha8([32]byte{7}).Read(body) // never fails
 		sum := sha256.Sum256(body)
 		plain := filepath.Join(b.dir, "plain")
+		get := func() (time.Duration, error) {
+			nothing := sha256.Sum256(nil)
+			return timedRequest(ctx, ours.address, http.MethodGet, nil, hex.EncodeToString(nothing[:]))
+		}
 		for _, way := range []struct {
-			verb string
-			ours func() (time.Duration, error)
-			file func() error
-			goal float64
+			what   string
+			ours   func() (time.Duration, error)
+			file   func() error
+			goal   float64
+			before func() error // before each
 		}{
-			{"PUT", func() (time.Duration, error) {
+			{"PUT " + size.name, func() (time.Duration, error) {
 				return timedRequest(ctx, ours.address, http.MethodPut, body, hex.EncodeToString(sum[:]))
-			}, func() error { return writeSynced(plain, body) }, size.put},
-			{"GET", func() (time.Duration, error) {
-				nothing := sha256.Sum256(nil)
-				return timedRequest(ctx, ours.address, http.MethodGet, nil, hex.EncodeToString(nothing[:]))
-			}, func() error { return readPlain(plain) }, size.get},
+			}, func() error { return writeSynced(plain, body) }, size.put, nil},
+			{"GET " + size.name + ", in memory", get, func() error { return readPlain(plain) }, size.get, nil},
+			{"GET " + size.name + ", on the disk", get, func() error { return readPlain(plain) }, size.get, func() error {
+				object, err := stored()
+				return errors.Join(err, forget(object), forget(plain))
+			}},
 		} {
-			here, there, err := alternate(b.runs*size.times, way.ours, way.file)
+			here, there, err := alternate(b.runs*size.times, way.before, way.ours, way.file)
 			if err != nil {
 				return err
 			}
 			speed, said := median(ratios(there, here)), ""
-			what := way.verb + " " + size.name
 			if way.goal > 0 {
-				said = b.board.add(verdict{row: "S3 " + what, goal: fmt.Sprintf("%.0f %% of a plain file's", 100*way.goal), figure: figure(speed), met: speed >= way.goal})
+				said = b.board.add(verdict{row: "S3 " + way.what, goal: fmt.Sprintf("%.0f %% of a plain file's", 100*way.goal), figure: figure(speed), met: speed >= way.goal})
 			}
-			t.row(what, figure(median(here)), figure(median(there)), figure(speed), said)
+			t.row(way.what, figure(median(here)), figure(median(there)), figure(speed), said)
 		}
 	}
 	return ours.stop()
 }
 
-// alternate times both, in turn and after once in vain, and returns milliseconds.
-func alternate(n int, ours func() (time.Duration, error), plain func() error) (here, there []float64, err error) {
+// alternate times both, in turn and after once in vain, and returns milliseconds. before, which may be nil, is called before each turn.
+func alternate(n int, before func() error, ours func() (time.Duration, error), plain func() error) (here, there []float64, err error) {
 	for i := range n + 1 {
+		if before != nil {
+			if err := before(); err != nil {
+				return nil, nil, err
+			}
+		}
 		took, err := ours()
 		if err != nil {
 			return nil, nil, err
@@ -129,4 +142,20 @@ func readPlain(path string) error {
 	defer file.Close()
 	_, err = io.CopyBuffer(onlyWriter{io.Discard}, struct{ io.Reader }{file}, make([]byte, 1<<20))
 	return err
+}
+
+// largestFile returns the path of the largest file under a folder.
+func largestFile(folder string) (largest string, err error) {
+	most := int64(-1)
+	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Size() > most {
+			largest, most = path, info.Size()
+		}
+		return err
+	})
+	return largest, err
 }

@@ -137,6 +137,14 @@ type Object interface {
 	Info() ObjectInfo
 }
 
+// Sender is an Object whose bytes can reach a connection without passing through
+// this process.
+type Sender interface {
+	// SendTo writes the n bytes from off on to w. A failure to read is a
+	// *fs.PathError or io.ErrUnexpectedEOF, any other is w's.
+	SendTo(w io.Writer, off, n int64) error
+}
+
 // PutOptions says how to store an object. The zero value stores bytes alone,
 // unconditionally.
 type PutOptions struct {

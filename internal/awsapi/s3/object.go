@@ -2,8 +2,10 @@ package s3
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"sync"
@@ -139,6 +141,13 @@ var buffers = sync.Pool{New: func() any { return new([sendBuffer]byte) }}
 // send writes a part of an object. Only failures to read it are errors: a client
 // may go when it has enough.
 func (c *call) send(o blob.Object, part byteRange) error {
+	if sender, ok := o.(blob.Sender); ok && part.length >= sendBuffer {
+		err := sender.SendTo(c.w, part.start, part.length)
+		if _, reading := errors.AsType[*fs.PathError](err); reading || errors.Is(err, io.ErrUnexpectedEOF) {
+			return errs.Wrap(err, errs.Internal, "", "read %s/%s", c.bucket, c.key)
+		}
+		return nil
+	}
 	buf := buffers.Get().(*[sendBuffer]byte)
 	defer buffers.Put(buf)
 	for off, end := part.start, part.start+part.length; off < end; {
