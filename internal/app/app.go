@@ -26,6 +26,7 @@ import (
 	"github.com/heliograph/heliograph/internal/function"
 	"github.com/heliograph/heliograph/internal/gateway"
 	"github.com/heliograph/heliograph/internal/iam"
+	"github.com/heliograph/heliograph/internal/keyring"
 	"github.com/heliograph/heliograph/internal/route"
 	"github.com/heliograph/heliograph/internal/serving"
 	"github.com/heliograph/heliograph/internal/store"
@@ -47,6 +48,7 @@ type App struct {
 
 	db    *store.DB
 	blobs *blob.Dir
+	ring  *keyring.Ring
 	iam   *iam.Service
 
 	training  *training.Service
@@ -103,10 +105,17 @@ func (a *App) openData(ctx context.Context) error {
 	if created {
 		a.newKey = &key
 	}
+	if a.ring, err = keyring.Open(ctx, a.cfg.Data, a.cfg.masterKey()); err != nil {
+		return err
+	}
 	a.iam, err = iam.New(iam.Config{
 		RootKey: key, AccountID: a.cfg.AccountID, Region: a.cfg.Region, BucketOfHost: s3.BucketOfHost(s3Hosts),
+		DB: a.db, Keyring: a.ring, Log: a.log,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return a.iam.Prepare(ctx)
 }
 
 // openServices makes the services of level 3 and fills in what each needs of
@@ -204,6 +213,7 @@ func (a *App) openListeners(ctx context.Context) (err error) {
 // Run serves until ctx ends.
 func (a *App) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.iam.Run(ctx) })
 	group.Go(func() error { return a.training.Run(ctx) })
 	group.Go(func() error { return a.tuning.Run(ctx) })
 	group.Go(func() error { return a.serving.Run(ctx) })

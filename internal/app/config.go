@@ -18,6 +18,8 @@ import (
 	"github.com/knadh/koanf/providers/structs"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/heliograph/heliograph/internal/keyring"
 )
 
 // Config is every setting of the server. A flag beats the environment, which
@@ -26,20 +28,23 @@ import (
 // In a file (YAML) a setting has the name below; as an environment variable it
 // is HELIOGRAPH_ and that name in upper case; as a flag it has - in place of _.
 type Config struct {
-	Data            string        `koanf:"data"`              // directory of everything that is kept
-	ControlListen   string        `koanf:"control_listen"`    // address of the AWS APIs, REST API, metrics and health
-	PublicListen    string        `koanf:"public_listen"`     // address of routes and sites
-	Region          string        `koanf:"region"`            // an AWS region's name; SDKs refuse others
-	AccountID       string        `koanf:"account_id"`        // 12 digits
-	AccessKeyID     string        `koanf:"access_key_id"`     // root key; both or neither
-	SecretAccessKey string        `koanf:"secret_access_key"` // never a flag: process lists show those
-	RootSite        string        `koanf:"root_site"`         // bucket whose website is at / of the public listener; "" for none
-	TrainingJobs    int           `koanf:"training_jobs"`     // how many training jobs run at once, at most; 0: as cores and memory allow
-	TrainingMemory  int           `koanf:"training_memory"`   // MiB that one training job may take; 0: half of the machine's memory
-	UploadExpiry    time.Duration `koanf:"upload_expiry"`     // how long a multipart upload may be idle before it is removed; 0 for ever
-	DrainTimeout    time.Duration `koanf:"drain_timeout"`     // how long a stop waits for running requests
-	LogLevel        string        `koanf:"log_level"`         // debug, info, warn or error
-	LogFormat       string        `koanf:"log_format"`        // text or json
+	Data            string        `koanf:"data"`               // directory of everything that is kept
+	ControlListen   string        `koanf:"control_listen"`     // address of the AWS APIs, REST API, metrics and health
+	PublicListen    string        `koanf:"public_listen"`      // address of routes and sites
+	Region          string        `koanf:"region"`             // an AWS region's name; SDKs refuse others
+	AccountID       string        `koanf:"account_id"`         // 12 digits
+	AccessKeyID     string        `koanf:"access_key_id"`      // root key; both or neither
+	SecretAccessKey string        `koanf:"secret_access_key"`  // never a flag: process lists show those
+	MasterKey       string        `koanf:"master_key"`         // that seals the keyring: 32 bytes in base64 or hexadecimal; never a flag
+	MasterKeyFile   string        `koanf:"master_key_file"`    // file that holds it; "": master.key in the data directory
+	MasterKeyCmd    string        `koanf:"master_key_command"` // shell command that prints it; never a flag
+	RootSite        string        `koanf:"root_site"`          // bucket whose website is at / of the public listener; "" for none
+	TrainingJobs    int           `koanf:"training_jobs"`      // how many training jobs run at once, at most; 0: as cores and memory allow
+	TrainingMemory  int           `koanf:"training_memory"`    // MiB that one training job may take; 0: half of the machine's memory
+	UploadExpiry    time.Duration `koanf:"upload_expiry"`      // how long a multipart upload may be idle before it is removed; 0 for ever
+	DrainTimeout    time.Duration `koanf:"drain_timeout"`      // how long a stop waits for running requests
+	LogLevel        string        `koanf:"log_level"`          // debug, info, warn or error
+	LogFormat       string        `koanf:"log_format"`         // text or json
 }
 
 // DefaultConfig is the configuration of a server that was told nothing.
@@ -66,6 +71,7 @@ func Flags(flags *pflag.FlagSet) {
 	flags.String("public-listen", d.PublicListen, "address of deployed routes and hosted sites")
 	flags.String("region", d.Region, "AWS region to answer as")
 	flags.String("account-id", d.AccountID, "AWS account to answer as, 12 digits")
+	flags.String("master-key-file", "", "file of the key that secrets are sealed under (default master.key in the data directory)")
 	flags.String("root-site", d.RootSite, "bucket whose website is served at / of the public listener")
 	flags.Int("training-jobs", d.TrainingJobs, "how many training jobs run at once, at most; 0: as many as cores and memory allow")
 	flags.Int("training-memory", d.TrainingMemory, "MiB of memory that one training job may take; 0: half of the machine's")
@@ -160,6 +166,13 @@ func (c Config) Validate() error {
 	refuse(!regionName.MatchString(c.Region), "region is %q; give an AWS region's name, such as us-east-1 (SDKs refuse others)", c.Region)
 	refuse(!accountID.MatchString(c.AccountID), "account_id is %q; give 12 digits", c.AccountID)
 	refuse((c.AccessKeyID == "") != (c.SecretAccessKey == ""), "access_key_id and secret_access_key go together; one of them is missing")
+	sources := 0
+	for _, set := range []bool{c.MasterKey != "", c.MasterKeyFile != "", c.MasterKeyCmd != ""} {
+		if set {
+			sources++
+		}
+	}
+	refuse(sources > 1, "of master_key, master_key_file and master_key_command, %d are given; give one", sources)
 	refuse(c.TrainingMemory < 0 || c.TrainingMemory > 1<<30, "training_memory is %d; give a number of MiB, or 0 for half of the machine's memory", c.TrainingMemory)
 	refuse(c.TrainingJobs < 0 || c.TrainingJobs > 1000, "training_jobs is %d; give 1 to 1000, or 0 for as many as cores and memory allow", c.TrainingJobs)
 	refuse(c.UploadExpiry < 0, "upload_expiry is %s; give a time that is not negative, such as 168h, or 0 to keep uploads for ever", c.UploadExpiry)
@@ -170,6 +183,9 @@ func (c Config) Validate() error {
 }
 
 // Paths of the data directory.
+func (c Config) masterKey() keyring.Source {
+	return keyring.Source{Key: c.MasterKey, Command: c.MasterKeyCmd, File: c.MasterKeyFile}
+}
 func (c Config) databaseFile() string { return filepath.Join(c.Data, "heliograph.db") }
 func (c Config) blobDir() string      { return filepath.Join(c.Data, "blob") }
 func (c Config) cacheDir() string     { return filepath.Join(c.Data, "cache") }

@@ -23,7 +23,7 @@ var levels = []struct {
 	rooms []string
 }{
 	{0, []string{"fasttext", "dataset", "internal/errs"}},
-	{1, []string{"internal/blob", "internal/store", "internal/telemetry", "internal/audit", "internal/iam/policy"}},
+	{1, []string{"internal/blob", "internal/keyring", "internal/store", "internal/telemetry", "internal/audit", "internal/iam/policy"}},
 	{2, []string{"internal/iam", "internal/backup", "internal/tags", "internal/jobs"}},
 	{3, []string{"internal/training", "internal/transform", "internal/serving", "internal/function", "internal/triage", "internal/monitor", "internal/route"}},
 	{4, []string{"internal/awsapi", "internal/gateway", "internal/rest", "web"}},

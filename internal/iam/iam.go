@@ -10,9 +10,13 @@
 package iam
 
 import (
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/keyring"
+	"github.com/heliograph/heliograph/internal/store"
 )
 
 // DefaultMaxSkew is how far a signature's time may be from the server's clock.
@@ -31,6 +35,13 @@ type Config struct {
 	MaxSkew   time.Duration    // zero: DefaultMaxSkew
 	MaxBody   int64            // bytes; zero: DefaultMaxBody
 	Recorder  Recorder         // keeps the audit trail; nil: there is none
+	Log       *slog.Logger     // nil: slog.Default()
+
+	// DB keeps users, roles, policies and access keys, whose secrets Keyring seals;
+	// Keyring also seals session tokens. nil: there are none of these, only the root
+	// key and the built-in roles.
+	DB      *store.DB
+	Keyring *keyring.Ring
 
 	// BucketOfHost returns the bucket that a Host header names, "" if none. It
 	// must be the S3 handler's own rule, since Version 2 signatures cover the
@@ -46,7 +57,9 @@ type Service struct {
 
 	function, training, anonymous Principal
 
-	keys signingKeys
+	keys     signingKeys
+	access   *accessKeys // nil without a database
+	rotation sync.Mutex  // held while the keyring gets a new data key
 }
 
 // credential is an access key with the principal it stands for.
@@ -69,13 +82,22 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
 	if cfg.MaxSkew == 0 {
 		cfg.MaxSkew = DefaultMaxSkew
 	}
 	if cfg.MaxBody == 0 {
 		cfg.MaxBody = DefaultMaxBody
 	}
+	if (cfg.DB == nil) != (cfg.Keyring == nil) {
+		return nil, errs.Invalidf("DB and Keyring go together; one of them is missing")
+	}
 	s := &Service{cfg: cfg}
+	if cfg.DB != nil {
+		s.access = newAccessKeys(cfg.DB, cfg.Keyring, cfg.Now)
+	}
 	s.builtins()
 	return s, nil
 }
