@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+
+	"github.com/heliograph/heliograph/internal/iam/policy"
 )
 
 // The roles that exist without anyone having created them.
@@ -19,7 +21,7 @@ type Principal struct {
 	UserID      string // the unique id, e.g. AROA…:session
 	AccessKeyID string // the key that signed, "" for principals of the server itself
 
-	grants []Statement // only this package can hand out rights
+	rights *rights // only this package can hand them out
 }
 
 type principalKey struct{}
@@ -55,24 +57,38 @@ func (s *Service) AnonymousPrincipal() Principal { return s.anonymous }
 // from GetCallerIdentity and refuses users.
 func (s *Service) RootPrincipal() Principal { return s.root.principal }
 
+// builtins makes the principals that are there without records.
 func (s *Service) builtins() {
-	s.root = credential{key: s.cfg.RootKey, principal: s.session(ExecutionRole, "local", allow([]string{"*"}, []string{"*"}))}
+	s.root = credential{key: s.cfg.RootKey, principal: s.session(ExecutionRole, "local", "root key", `"Action":"*","Resource":"*"`)}
 	s.root.principal.AccessKeyID = s.cfg.RootKey.ID
-	s.function = s.session(FunctionRole, "function",
-		allow([]string{"sagemaker:InvokeEndpoint"}, []string{"arn:aws:sagemaker:*:" + s.cfg.AccountID + ":endpoint/*"}))
-	s.training = s.session(ExecutionRole, "training", allow([]string{"s3:*", "logs:*"}, []string{"*"}))
-	s.anonymous = Principal{ARN: "anonymous", AccountID: "anonymous", UserID: "anonymous",
-		grants: []Statement{allow([]string{"execute-api:Invoke", "s3:GetObject"}, []string{"*"})}}
+	s.function = s.session(FunctionRole, "function", "functions",
+		`"Action":"sagemaker:InvokeEndpoint","Resource":"arn:aws:sagemaker:*:`+s.cfg.AccountID+`:endpoint/*"`)
+	s.training = s.session(ExecutionRole, "training", "training", `"Action":["s3:*","logs:*"],"Resource":"*"`)
+	s.anonymous = Principal{ARN: "anonymous", AccountID: "anonymous", UserID: "anonymous", rights: &rights{
+		who:      policy.Principal{Type: policy.Anonymous, ARN: "anonymous", Account: "anonymous", UserID: "anonymous"},
+		policies: builtinPolicy("public listener", `"Action":["execute-api:Invoke","s3:GetObject"],"Resource":"*"`),
+	}}
 }
 
-// session is a principal that has assumed a role.
-func (s *Service) session(role, name string, grants ...Statement) Principal {
-	return Principal{
+// session is a principal that has assumed a role, with one statement of its own.
+func (s *Service) session(role, name, of, statement string) Principal {
+	p := Principal{
 		ARN:       "arn:aws:sts::" + s.cfg.AccountID + ":assumed-role/" + role + "/" + name,
 		AccountID: s.cfg.AccountID,
 		UserID:    s.RoleID(role) + ":" + name,
-		grants:    grants,
 	}
+	p.rights = &rights{policies: builtinPolicy(of, statement), who: policy.Principal{
+		Type: policy.AssumedRole, ARN: p.ARN, RoleARN: s.arnOf(RoleEntity, "/", role), Account: p.AccountID, UserID: p.UserID,
+	}}
+	return p
+}
+
+func builtinPolicy(name, statement string) policy.Policies {
+	doc, err := parseIdentity(`{"Version":"2012-10-17","Statement":{"Effect":"Allow",` + statement + `}}`)
+	if err != nil {
+		panic(err) // the statements are those of builtins
+	}
+	return policy.Policies{Identity: []policy.Attached{{Name: "builtin:" + name, Document: doc}}}
 }
 
 // RoleID is the unique id of a role, the same at every start: AROA and 17
