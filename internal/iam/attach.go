@@ -57,11 +57,11 @@ func (s *Service) DetachPolicy(ctx context.Context, e Entity, arn string) error 
 // ListAttachedPolicies returns the managed policies of an entity under a path,
 // in the order of their ARNs, and the marker of the next page.
 func (s *Service) ListAttachedPolicies(ctx context.Context, e Entity, pathPrefix string, page Page) ([]AttachedPolicy, string, error) {
-	if err := checkPathPrefix(pathPrefix); err != nil {
-		return nil, "", err
-	}
 	doc, err := s.find(ctx, "iam:ListAttached"+entityWords[e.Kind].upper+"Policies", e)
 	if err != nil {
+		return nil, "", err
+	}
+	if err := checkPathPrefix(pathPrefix); err != nil {
 		return nil, "", err
 	}
 	var policies []AttachedPolicy
@@ -164,10 +164,10 @@ type EntityFilter struct {
 // ListEntitiesForPolicy returns who has a managed policy, attached or as the
 // boundary: users, then groups, then roles, each by name.
 func (s *Service) ListEntitiesForPolicy(ctx context.Context, arn string, f EntityFilter, page Page) ([]PolicyEntity, string, error) {
-	if err := checkPathPrefix(f.PathPrefix); err != nil {
+	if _, err := s.findPolicy(ctx, "iam:ListEntitiesForPolicy", arn); err != nil {
 		return nil, "", err
 	}
-	if _, err := s.findPolicy(ctx, "iam:ListEntitiesForPolicy", arn); err != nil {
+	if err := checkPathPrefix(f.PathPrefix); err != nil {
 		return nil, "", err
 	}
 	var found []PolicyEntity

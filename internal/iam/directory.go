@@ -38,6 +38,7 @@ func (s *Service) change(ctx context.Context, fn func(ctx context.Context) error
 		return errs.New(errs.Unsupported, "ServiceFailure", "This server keeps no users, groups, roles and policies.")
 	}
 	defer s.dir.compiled.forget()
+	defer s.access.forget()
 	return s.dir.db.Tx(ctx, fn)
 }
 

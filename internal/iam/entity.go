@@ -34,7 +34,9 @@ type Entity struct {
 	Name string
 }
 
-func (e Entity) check() error { return checkEntityName(e.Kind.String()+"Name", e.Name, maxEntityName[e.Kind]) }
+func (e Entity) check() error {
+	return checkEntityName(e.Kind.String()+"Name", e.Name, maxEntityName[e.Kind])
+}
 
 // action is the name of an operation on this kind of entity: "Put", "Policy"
 // become iam:PutUserPolicy.
@@ -161,22 +163,23 @@ func (s *Service) arnOf(kind EntityKind, path, name string) string {
 }
 
 // find reads an entity for an action and authorises it. What does not exist is
-// NotFound for those who may perform the action on it, and nobody else learns that.
+// NotFound, and what is wrong with the name is said, to those who may perform the
+// action on it; nobody else learns that.
 func (s *Service) find(ctx context.Context, action string, e Entity) (entityDoc, error) {
-	if err := e.check(); err != nil {
-		return entityDoc{}, err
+	doc, fault := entityDoc{}, e.check()
+	if fault == nil {
+		doc, fault = s.readEntity(ctx, e)
 	}
-	doc, missing := s.readEntity(ctx, e)
-	if missing != nil && !errs.Is(missing, errs.NotFound) {
-		return doc, missing
-	}
-	if missing != nil {
+	if fault != nil {
+		if kind := errs.KindOf(fault); kind != errs.NotFound && kind != errs.Invalid {
+			return doc, fault
+		}
 		doc.Path = "/"
 	}
-	if err := s.Authorize(ctx, action, s.arnOf(e.Kind, doc.Path, e.Name)); err != nil {
+	if err := s.Authorize(ctx, action, s.arnOf(e.Kind, doc.Path, clip(e.Name))); err != nil {
 		return doc, err
 	}
-	return doc, missing
+	return doc, fault
 }
 
 func (s *Service) readEntity(ctx context.Context, e Entity) (entityDoc, error) {

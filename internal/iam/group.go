@@ -146,10 +146,10 @@ func (s *Service) RemoveUserFromGroup(ctx context.Context, group, user string) e
 }
 
 func (s *Service) membership(ctx context.Context, action, group, user string, fn func(*userDoc) error) error {
-	if err := (Entity{UserEntity, user}).check(); err != nil {
+	if _, err := s.find(ctx, action, Entity{GroupEntity, group}); err != nil {
 		return err
 	}
-	if _, err := s.find(ctx, action, Entity{GroupEntity, group}); err != nil {
+	if err := (Entity{UserEntity, user}).check(); err != nil {
 		return err
 	}
 	return s.change(ctx, func(ctx context.Context) error {

@@ -10,6 +10,7 @@
 package iam
 
 import (
+	"context"
 	"log/slog"
 	"sync"
 	"time"
@@ -37,7 +38,7 @@ type Config struct {
 	Recorder  Recorder         // keeps the audit trail; nil: there is none
 	Log       *slog.Logger     // nil: slog.Default()
 
-	// DB keeps users, roles, policies and access keys, whose secrets Keyring seals;
+	// DB keeps users, groups, roles, policies and access keys, whose secrets Keyring seals;
 	// Keyring also seals session tokens. nil: there are none of these, only the root
 	// key and the built-in roles.
 	DB      *store.DB
@@ -57,6 +58,7 @@ type Service struct {
 
 	function, training, anonymous Principal
 
+	dir      *directory // nil without a database
 	keys     signingKeys
 	access   *accessKeys // nil without a database
 	rotation sync.Mutex  // held while the keyring gets a new data key
@@ -97,6 +99,10 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg}
 	if cfg.DB != nil {
 		s.access = newAccessKeys(cfg.DB, cfg.Keyring, cfg.Now)
+		s.dir = newDirectory(cfg.DB)
+		if err := s.ensureBuiltins(context.Background()); err != nil {
+			return nil, err
+		}
 	}
 	s.builtins()
 	return s, nil

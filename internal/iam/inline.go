@@ -13,10 +13,10 @@ import (
 // PutInlinePolicy writes a policy into a user, group or role, in place of one
 // of the same name.
 func (s *Service) PutInlinePolicy(ctx context.Context, e Entity, name, document string) error {
-	if err := checkEntityName("policyName", name, 128); err != nil {
+	if _, err := s.find(ctx, e.action("Put", "Policy"), e); err != nil {
 		return err
 	}
-	if _, err := s.find(ctx, e.action("Put", "Policy"), e); err != nil {
+	if err := checkEntityName("policyName", name, 128); err != nil {
 		return err
 	}
 	if err := s.checkDocument(document, maxInlineSizes[e.Kind]); err != nil {
@@ -38,11 +38,11 @@ func (s *Service) PutInlinePolicy(ctx context.Context, e Entity, name, document 
 
 // GetInlinePolicy returns the text of a policy as it was put.
 func (s *Service) GetInlinePolicy(ctx context.Context, e Entity, name string) (string, error) {
-	if err := checkEntityName("policyName", name, 128); err != nil {
-		return "", err
-	}
 	doc, err := s.find(ctx, e.action("Get", "Policy"), e)
 	if err != nil {
+		return "", err
+	}
+	if err := checkEntityName("policyName", name, 128); err != nil {
 		return "", err
 	}
 	for _, p := range doc.Inline {
@@ -55,10 +55,10 @@ func (s *Service) GetInlinePolicy(ctx context.Context, e Entity, name string) (s
 
 // DeleteInlinePolicy takes a policy out of a user, group or role.
 func (s *Service) DeleteInlinePolicy(ctx context.Context, e Entity, name string) error {
-	if err := checkEntityName("policyName", name, 128); err != nil {
+	if _, err := s.find(ctx, e.action("Delete", "Policy"), e); err != nil {
 		return err
 	}
-	if _, err := s.find(ctx, e.action("Delete", "Policy"), e); err != nil {
+	if err := checkEntityName("policyName", name, 128); err != nil {
 		return err
 	}
 	return s.modify(ctx, e, func(_ context.Context, d *entityDoc) error {

@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -105,28 +106,28 @@ func (s *Service) policy(ctx context.Context, arn string) (policyRecord, error) 
 
 // findPolicy reads a policy for an action and authorises it, as find does.
 func (s *Service) findPolicy(ctx context.Context, action, arn string) (policyRecord, error) {
-	r, missing := s.policy(ctx, arn)
-	if missing != nil && !errs.Is(missing, errs.NotFound) {
-		return r, missing
+	r, fault := s.policy(ctx, arn)
+	if kind := errs.KindOf(fault); fault != nil && kind != errs.NotFound && kind != errs.Invalid {
+		return r, fault
 	}
-	if err := s.Authorize(ctx, action, arn); err != nil {
+	if err := s.Authorize(ctx, action, cmp.Or(clip(arn), "*")); err != nil {
 		return r, err
 	}
-	return r, missing
+	return r, fault
 }
 
 // CreatePolicy creates a managed policy, which is attached to nothing yet.
 func (s *Service) CreatePolicy(ctx context.Context, in NewPolicy) (ManagedPolicy, error) {
+	path, fault := checkPath(in.Path)
+	arn := s.policyARN(path, clip(in.Name))
+	if err := s.Authorize(ctx, "iam:CreatePolicy", arn); err != nil {
+		return ManagedPolicy{}, err
+	}
 	if err := checkEntityName("policyName", in.Name, 128); err != nil {
 		return ManagedPolicy{}, err
 	}
-	path, err := checkPath(in.Path)
-	if err != nil {
-		return ManagedPolicy{}, err
-	}
-	arn := s.policyARN(path, in.Name)
-	if err := s.Authorize(ctx, "iam:CreatePolicy", arn); err != nil {
-		return ManagedPolicy{}, err
+	if fault != nil {
+		return ManagedPolicy{}, fault
 	}
 	if err := s.checkDocument(in.Document, policy.MaxManaged); err != nil {
 		return ManagedPolicy{}, err
@@ -140,7 +141,7 @@ func (s *Service) CreatePolicy(ctx context.Context, in NewPolicy) (ManagedPolicy
 	now := time.Now().UTC().Truncate(time.Second)
 	r := policyRecord{arn: arn, name: in.Name, updated: now, doc: policyDoc{ID: newID("ANPA"), Path: path, Description: in.Description, Created: now,
 		Default: "v1", Next: 2, Versions: []policyVersionDoc{{ID: "v1", Document: in.Document, Created: now}}, Tags: in.Tags}}
-	err = s.change(ctx, func(ctx context.Context) error {
+	err := s.change(ctx, func(ctx context.Context) error {
 		n, err := s.dir.policies.Count(ctx, store.Query{})
 		if err != nil {
 			return err
@@ -178,6 +179,9 @@ type PolicyFilter struct {
 // ListPolicies returns managed policies in the order of their names, the
 // account's own and those that come with the product, and the marker of the next page.
 func (s *Service) ListPolicies(ctx context.Context, f PolicyFilter, page Page) ([]ManagedPolicy, string, error) {
+	if err := s.Authorize(ctx, "iam:ListPolicies", s.policyARN("/", "")); err != nil {
+		return nil, "", err
+	}
 	if err := checkPathPrefix(f.PathPrefix); err != nil {
 		return nil, "", err
 	}
@@ -186,9 +190,6 @@ func (s *Service) ListPolicies(ctx context.Context, f PolicyFilter, page Page) (
 	}
 	if !slices.Contains([]string{"", "PermissionsPolicy", "PermissionsBoundary"}, f.Usage) {
 		return nil, "", constraint(f.Usage, "policyUsageFilter", "Member must satisfy enum value set: [PermissionsPolicy, PermissionsBoundary]")
-	}
-	if err := s.Authorize(ctx, "iam:ListPolicies", s.policyARN("/", "")); err != nil {
-		return nil, "", err
 	}
 	uses, err := s.policyUses(ctx)
 	if err != nil {
@@ -267,14 +268,11 @@ func (s *Service) updatePolicy(ctx context.Context, action, arn string, fn func(
 
 // CreatePolicyVersion gives a policy a new text, in force at once if asDefault.
 func (s *Service) CreatePolicyVersion(ctx context.Context, arn, document string, asDefault bool) (PolicyVersion, error) {
-	if _, err := s.findPolicy(ctx, "iam:CreatePolicyVersion", arn); err != nil {
-		return PolicyVersion{}, err
-	}
-	if err := s.checkDocument(document, policy.MaxManaged); err != nil {
-		return PolicyVersion{}, err
-	}
 	v := policyVersionDoc{Document: document, Created: time.Now().UTC().Truncate(time.Second)}
 	err := s.updatePolicy(ctx, "iam:CreatePolicyVersion", arn, func(d *policyDoc) error {
+		if err := s.checkDocument(document, policy.MaxManaged); err != nil {
+			return err
+		}
 		if len(d.Versions) >= MaxPolicyVersions {
 			return errs.New(errs.Conflict, "LimitExceeded", "A managed policy can have up to %d versions. "+
 				"Before you create a new version, you must delete an existing version.", MaxPolicyVersions)
@@ -292,11 +290,11 @@ func (s *Service) CreatePolicyVersion(ctx context.Context, arn, document string,
 
 // GetPolicyVersion returns one text of a policy.
 func (s *Service) GetPolicyVersion(ctx context.Context, arn, id string) (PolicyVersion, error) {
-	if err := checkVersion(id); err != nil {
-		return PolicyVersion{}, err
-	}
 	r, err := s.findPolicy(ctx, "iam:GetPolicyVersion", arn)
 	if err != nil {
+		return PolicyVersion{}, err
+	}
+	if err := checkVersion(id); err != nil {
 		return PolicyVersion{}, err
 	}
 	v := r.doc.version(id)
@@ -326,10 +324,10 @@ func (s *Service) ListPolicyVersions(ctx context.Context, arn string, page Page)
 
 // SetDefaultPolicyVersion puts another version of a policy in force.
 func (s *Service) SetDefaultPolicyVersion(ctx context.Context, arn, id string) error {
-	if err := checkVersion(id); err != nil {
-		return err
-	}
 	return s.updatePolicy(ctx, "iam:SetDefaultPolicyVersion", arn, func(d *policyDoc) error {
+		if err := checkVersion(id); err != nil {
+			return err
+		}
 		if d.version(id) == nil {
 			return missingVersion(arn, id)
 		}
@@ -340,10 +338,10 @@ func (s *Service) SetDefaultPolicyVersion(ctx context.Context, arn, id string) e
 
 // DeletePolicyVersion removes a version that is not in force.
 func (s *Service) DeletePolicyVersion(ctx context.Context, arn, id string) error {
-	if err := checkVersion(id); err != nil {
-		return err
-	}
 	return s.updatePolicy(ctx, "iam:DeletePolicyVersion", arn, func(d *policyDoc) error {
+		if err := checkVersion(id); err != nil {
+			return err
+		}
 		if d.version(id) == nil {
 			return missingVersion(arn, id)
 		}

@@ -13,14 +13,14 @@ import (
 
 // The account's quotas, as AWS has them.
 const (
-	MaxUsers             = 5000
-	MaxGroups            = 300
-	MaxRoles             = 1000
-	MaxPolicies          = 1500
-	MaxPolicyVersions    = 5
-	MaxAttachedPolicies  = 10 // of a user, group or role
-	MaxGroupsOfUser      = 10
-	MaxAccessKeysOfUser  = 2
+	MaxUsers            = 5000
+	MaxGroups           = 300
+	MaxRoles            = 1000
+	MaxPolicies         = 1500
+	MaxPolicyVersions   = 5
+	MaxAttachedPolicies = 10 // of a user, group or role
+	MaxGroupsOfUser     = 10
+	MaxAccessKeysOfUser = 2
 
 	maxTags = 50
 )
@@ -61,7 +61,7 @@ func checkEntityName(member, name string, longest int) error {
 	return nil
 }
 
-// checkPath returns the path of a new entity, "/" if none is given.
+// checkPath returns the path of a new entity, "/" if none is given or it is wrong.
 func checkPath(path string) (string, error) {
 	if path == "" {
 		return "/", nil
@@ -71,7 +71,7 @@ func checkPath(path string) (string, error) {
 		ok = path[i] > ' ' && path[i] <= '~' && path[i] != '*' && path[i] != '?' // these are wildcards where the ARN is matched
 	}
 	if !ok {
-		return "", invalid("The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
+		return "/", invalid("The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
 	}
 	return path, nil
 }

@@ -33,7 +33,7 @@ type roleDoc struct {
 type NewRole struct {
 	Name, Path, Description, Boundary string
 	TrustPolicy                       string        // JSON
-	MaxSession                        time.Duration // 1 to 12 hours; zero: 1 hour
+	MaxSession                        time.Duration // 1 to 12 hours
 	Tags                              []Tag
 }
 
@@ -50,9 +50,6 @@ func (s *Service) CreateRole(ctx context.Context, in NewRole) (Role, error) {
 	}
 	if err := checkDescription(in.Description); err != nil {
 		return Role{}, err
-	}
-	if in.MaxSession == 0 {
-		in.MaxSession = time.Hour
 	}
 	if err := checkMaxSession(in.MaxSession); err != nil {
 		return Role{}, err
@@ -87,6 +84,12 @@ func (s *Service) GetRole(ctx context.Context, name string) (Role, error) {
 		return Role{}, err
 	}
 	return s.findRole(ctx, name)
+}
+
+// CheckRole authorises an action on a role, which has to exist.
+func (s *Service) CheckRole(ctx context.Context, action, name string) error {
+	_, err := s.find(ctx, action, Entity{RoleEntity, name})
+	return err
 }
 
 // findRole is GetRole for the server itself, which needs no permission.

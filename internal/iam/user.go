@@ -53,19 +53,19 @@ func (s *Service) CreateUser(ctx context.Context, in NewUser) (User, error) {
 // newEntity authorises the creation of an entity and checks what all kinds have
 // in common.
 func (s *Service) newEntity(ctx context.Context, action string, e Entity, path, boundary string, tags []Tag) (entityDoc, error) {
+	path, fault := checkPath(path)
 	if err := e.check(); err != nil {
-		return entityDoc{}, err
+		fault = err
 	}
-	path, err := checkPath(path)
-	if err != nil {
-		return entityDoc{}, err
-	}
-	if err := s.Authorize(s.withBoundary(ctx, boundary), action, s.arnOf(e.Kind, path, e.Name)); err != nil {
+	if err := s.Authorize(s.withBoundary(ctx, boundary), action, s.arnOf(e.Kind, path, clip(e.Name))); err != nil {
 		return entityDoc{}, err
 	}
 	doc := newEntityDoc(e.Kind, path)
 	doc.Boundary, doc.Tags = boundary, tags
-	return doc, checkTags(tags)
+	if fault == nil {
+		fault = checkTags(tags)
+	}
+	return doc, fault
 }
 
 // createWithin adds an entity unless the account has as many as it may. It
@@ -83,7 +83,7 @@ func createWithin[T any](ctx context.Context, t table[T], name string, doc T) er
 
 // GetUser returns the user of that name, the caller if it is "".
 func (s *Service) GetUser(ctx context.Context, name string) (User, error) {
-	name, err := s.userName(ctx, name)
+	name, err := s.findUserName(ctx, "iam:GetUser", name)
 	if err != nil {
 		return User{}, err
 	}
@@ -91,8 +91,9 @@ func (s *Service) GetUser(ctx context.Context, name string) (User, error) {
 	return s.user(name, &doc), err
 }
 
-// userName is name or, if it is "", the name of the user who calls.
-func (s *Service) userName(ctx context.Context, name string) (string, error) {
+// findUserName is name or, if it is "", the name of the user who calls. Who is
+// no user and may do the action at all learns that a name is needed.
+func (s *Service) findUserName(ctx context.Context, action, name string) (string, error) {
 	if name != "" {
 		return name, nil
 	}
@@ -102,6 +103,9 @@ func (s *Service) userName(ctx context.Context, name string) (string, error) {
 	}
 	if own := p.userName(); own != "" {
 		return own, nil
+	}
+	if err := s.Authorize(ctx, action, s.arnOf(UserEntity, "/", "")); err != nil {
+		return "", err
 	}
 	return "", invalid("Must specify userName when calling with non-User credentials")
 }
@@ -131,13 +135,13 @@ var listed = []string{"ID", "Path", "Created"}
 
 // list authorises a list and calls fn for everything under the path.
 func (s *Service) list(ctx context.Context, action string, kind EntityKind, pathPrefix string, fn func(name string, d *entityDoc), more ...string) error {
-	if err := checkPathPrefix(pathPrefix); err != nil {
-		return err
-	}
 	if pathPrefix == "" {
 		pathPrefix = "/"
 	}
-	if err := s.Authorize(ctx, action, s.arnOf(kind, pathPrefix, "")); err != nil {
+	if err := s.Authorize(ctx, action, s.arnOf(kind, clip(pathPrefix), "")); err != nil {
+		return err
+	}
+	if err := checkPathPrefix(pathPrefix); err != nil {
 		return err
 	}
 	if s.dir == nil {
@@ -161,7 +165,7 @@ func (s *Service) UpdateUser(ctx context.Context, name, newName, newPath string)
 		if err := rename(ctx, s.dir.users, name, newName, doc.Path); err != nil || newName == "" || newName == name {
 			return err
 		}
-		return s.accessKeys.rename(ctx, name, newName)
+		return s.access.rename(ctx, name, newName)
 	})
 }
 
@@ -218,7 +222,7 @@ func (s *Service) DeleteUser(ctx context.Context, name string) error {
 		if len(r.Doc.Groups) > 0 {
 			return conflict("Cannot delete entity, must remove users from group first.")
 		}
-		switch keys, err := s.accessKeys.list(ctx, name); {
+		switch keys, err := s.access.list(ctx, name); {
 		case err != nil:
 			return err
 		case len(keys) > 0:

@@ -1,9 +1,12 @@
-// Package iamapi speaks AWS IAM in the Query protocol, as far as clients need
-// it to look up a role: GetRole, and GetUser's answer for accounts without users.
+// Package iamapi speaks AWS IAM in the Query protocol: users, groups, roles,
+// managed and inline policies, permissions boundaries, tags, and what policies
+// would decide.
+//
+// Its types are the answers' own: the command line reads with them what is
+// written with them here.
 package iamapi
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,43 +25,40 @@ func New(s *iam.Service, opt wire.Options) http.Handler {
 		opt.Service = "iam"
 	}
 	a := api{s}
-	return wire.NewQuery(Version, "https://iam.amazonaws.com/doc/"+Version+"/", map[string]wire.QueryOperation{
-		"GetRole": wire.QueryOp(a.getRole),
-		"GetUser": wire.QueryOp(a.getUser),
-	}, opt)
+	ops := map[string]wire.QueryOperation{}
+	for _, declare := range []func(map[string]wire.QueryOperation){
+		a.users, a.groups, a.roles, a.policies, a.inlinePolicies, a.attachments, a.tags, a.account,
+	} {
+		declare(ops)
+	}
+	return wire.NewQuery(Version, "https://iam.amazonaws.com/doc/"+Version+"/", ops, opt)
 }
 
 type api struct{ iam *iam.Service }
 
-type getRoleInput struct{ RoleName string }
-
-type getRoleOutput struct{ Role role }
-
-type role struct {
-	Path                     string
-	RoleName                 string
-	RoleID                   string `xml:"RoleId"`
-	Arn                      string
-	CreateDate               string
-	AssumeRolePolicyDocument string // percent-encoded JSON
-	Description              string `xml:",omitempty"`
-	MaxSessionDuration       int    // seconds
+// Paging is the part of a list's request that says which page is wanted.
+type Paging struct {
+	Marker   string
+	MaxItems *int
 }
 
-func (a api) getRole(ctx context.Context, in *getRoleInput) (*getRoleOutput, error) {
-	r, err := a.iam.GetRole(ctx, in.RoleName)
-	if err != nil {
-		return nil, err
-	}
-	return &getRoleOutput{role{
-		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, CreateDate: r.Created.UTC().Format(time.RFC3339),
-		AssumeRolePolicyDocument: strings.ReplaceAll(url.QueryEscape(r.TrustPolicy), "+", "%20"),
-		Description:              r.Description, MaxSessionDuration: int(r.MaxSession / time.Second),
-	}}, nil
+func (p Paging) page() iam.Page { return iam.Page(p) }
+
+// Truncation is the part of a list's answer that says whether there is more.
+type Truncation struct {
+	IsTruncated bool
+	Marker      string `xml:",omitempty" json:",omitempty"`
 }
 
-type getUserInput struct{ UserName string }
+func truncation(next string) Truncation { return Truncation{next != "", next} }
 
-func (a api) getUser(ctx context.Context, in *getUserInput) (*struct{}, error) {
-	return nil, a.iam.GetUser(ctx, in.UserName)
+// timestamp is a time as the Query protocol writes it.
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// encoded is a policy as answers hold it: percent-encoded (RFC 3986).
+func encoded(document string) string {
+	return strings.ReplaceAll(url.QueryEscape(document), "+", "%20")
 }
+
+// nothing is the answer of operations that return none.
+type nothing struct{}

@@ -16,8 +16,8 @@ const maxFormItems = 1000
 
 // DecodeForm fills the struct that into points to from Query parameters. A
 // field Name takes the parameter Name; strings, booleans, integers, floats,
-// time.Time (RFC 3339), structs (Name.Field), pointers to these and slices
-// (Name.member.1, also Name.1) are known. Lists are counted from 1 without
+// time.Time (RFC 3339), structs (Name.Field; embedded ones Field), pointers to
+// these and slices (Name.member.1, also Name.1) are known. Lists are counted from 1 without
 // gaps. Unknown parameters are ignored. A wrong value is a ValidationError that
 // names the parameter.
 func DecodeForm(form url.Values, into any) error {
@@ -75,14 +75,21 @@ func (d *formDecoder) fill(name string, v reflect.Value) (bool, error) {
 
 func (d *formDecoder) fillStruct(name string, v reflect.Value) (any bool, err error) {
 	for i := range v.NumField() {
-		if !v.Type().Field(i).IsExported() {
+		f := v.Type().Field(i)
+		if !f.IsExported() {
 			continue
 		}
-		field := v.Type().Field(i).Name
-		if name != "" {
+		field := f.Name
+		if f.Anonymous {
+			field = name // its fields are those of the struct around it
+		} else if name != "" {
 			field = name + "." + field
 		}
-		set, err := d.fill(field, v.Field(i))
+		fill := d.fill
+		if f.Anonymous {
+			fill = d.fillStruct
+		}
+		set, err := fill(field, v.Field(i))
 		if err != nil {
 			return true, err
 		}
