@@ -15,7 +15,7 @@ func (s *Service) AccountSummary(ctx context.Context) (map[string]int, error) {
 	}
 	summary := map[string]int{
 		"UsersQuota": MaxUsers, "GroupsQuota": MaxGroups, "RolesQuota": MaxRoles, "PoliciesQuota": MaxPolicies,
-		"VersionsPerPolicyQuota": MaxPolicyVersions, "GroupsPerUserQuota": MaxGroupsOfUser, "AccessKeysPerUserQuota": MaxAccessKeysOfUser,
+		"VersionsPerPolicyQuota": MaxPolicyVersions, "GroupsPerUserQuota": MaxGroupsOfUser, "AccessKeysPerUserQuota": maxKeysPerUser,
 		"AttachedPoliciesPerUserQuota": MaxAttachedPolicies, "AttachedPoliciesPerGroupQuota": MaxAttachedPolicies, "AttachedPoliciesPerRoleQuota": MaxAttachedPolicies,
 		"UserPolicySizeQuota": maxInlineSizes[UserEntity], "GroupPolicySizeQuota": maxInlineSizes[GroupEntity], "RolePolicySizeQuota": maxInlineSizes[RoleEntity],
 		"AssumeRolePolicySizeQuota": policy.MaxTrust, "PolicySizeQuota": policy.MaxManaged, "AccountAccessKeysPresent": 1,

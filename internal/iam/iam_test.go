@@ -88,12 +88,12 @@ func TestIdentity(t *testing.T) {
 		"long role":            {second(s.GetRole(ctx, strings.Repeat("a", 65))), "ValidationError"},
 		"role without right":   {second(s.GetRole(iam.WithPrincipal(ctx, s.FunctionPrincipal()), iam.ExecutionRole)), iam.CodeAccessDenied},
 		"role without caller":  {second(s.GetRole(context.Background(), iam.ExecutionRole)), iam.CodeMissingToken},
-		"user of a session":    {s.GetUser(ctx, ""), "ValidationError"},
-		"unknown user":         {s.GetUser(ctx, "Bob"), "NoSuchEntity"},
-		"user without right":   {s.GetUser(iam.WithPrincipal(ctx, s.FunctionPrincipal()), "Bob"), iam.CodeAccessDenied},
+		"user of a session":    {second(s.GetUser(ctx, "")), "ValidationError"},
+		"unknown user":         {second(s.GetUser(ctx, "Bob")), "NoSuchEntity"},
+		"user without right":   {second(s.GetUser(iam.WithPrincipal(ctx, s.FunctionPrincipal()), "Bob")), iam.CodeAccessDenied},
 		"identity of nobody":   {second(s.CallerIdentity(context.Background())), iam.CodeMissingToken},
-		"user without caller":  {s.GetUser(context.Background(), ""), iam.CodeMissingToken},
-		"user with a bad name": {s.GetUser(ctx, "a b"), "ValidationError"},
+		"user without caller":  {second(s.GetUser(context.Background(), "")), iam.CodeMissingToken},
+		"user with a bad name": {second(s.GetUser(ctx, "a b")), "ValidationError"},
 	} {
 		if errs.CodeOf(c.err) != c.code {
 			t.Errorf("%s: got %v, want code %s", name, c.err, c.code)

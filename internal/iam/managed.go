@@ -315,11 +315,7 @@ func (s *Service) ListPolicyVersions(ctx context.Context, arn string, page Page)
 	for i, v := range r.doc.Versions {
 		versions[len(versions)-1-i] = PolicyVersion{ID: v.ID, Default: v.ID == r.doc.Default, Created: v.Created}
 	}
-	place := map[string]string{} // the order of a page is that of its keys
-	for i, v := range versions {
-		place[v.ID] = strconv.Itoa(i)
-	}
-	return cut(versions, func(v PolicyVersion) string { return place[v.ID] }, page)
+	return cutInOrder(versions, page)
 }
 
 // SetDefaultPolicyVersion puts another version of a policy in force.

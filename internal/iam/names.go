@@ -20,7 +20,6 @@ const (
 	MaxPolicyVersions   = 5
 	MaxAttachedPolicies = 10 // of a user, group or role
 	MaxGroupsOfUser     = 10
-	MaxAccessKeysOfUser = 2
 
 	maxTags = 50
 )
@@ -151,6 +150,23 @@ func cut[T any](items []T, key func(T) string, p Page) ([]T, string, error) {
 		return items, "", nil
 	}
 	return items[:limit], base64.RawURLEncoding.EncodeToString([]byte(key(items[limit-1]))), nil
+}
+
+// cutInOrder is cut for a short list whose order is not that of a key.
+func cutInOrder[T any](items []T, p Page) ([]T, string, error) {
+	places := make([]int, len(items))
+	for i := range places {
+		places[i] = i
+	}
+	places, next, err := cut(places, func(i int) string { return fmt.Sprintf("%04d", i) }, p)
+	if err != nil {
+		return nil, "", err
+	}
+	page := make([]T, len(places))
+	for i, at := range places {
+		page[i] = items[at]
+	}
+	return page, next, nil
 }
 
 func exceeded(quota string, limit int) error {

@@ -108,7 +108,7 @@ func (a api) createPolicyVersion(ctx context.Context, in *struct {
 	return &PolicyVersionOutput{version(v)}, err
 }
 
-type versionInput struct{ PolicyArn, VersionId string } //nolint:revive // the parameter's name
+type versionInput struct{ PolicyArn, VersionId string }
 
 func (a api) getPolicyVersion(ctx context.Context, in *versionInput) (*PolicyVersionOutput, error) {
 	v, err := a.iam.GetPolicyVersion(ctx, in.PolicyArn, in.VersionId)
