@@ -11,7 +11,7 @@ const (
 	Allowed = "allowed" // a policy allows the action
 	Denied  = "denied"  // the caller is known and may not
 	Refused = "refused" // nobody's call: no valid signature, or too many attempts
-	Open    = "open"    // the operation needs no permission
+	Unasked = "open"    // the operation needs no permission
 )
 
 // Entry is one line of the trail: a decision, the end of a call that failed
@@ -19,7 +19,7 @@ const (
 // a value are left out of the line.
 type Entry struct {
 	Time      time.Time `json:"time"`                // when it was decided
-	Decision  string    `json:"decision,omitempty"`  // Allowed, Denied, Refused or Open; "" where nothing was decided
+	Decision  string    `json:"decision,omitempty"`  // Allowed, Denied, Refused or Unasked; "" where nothing was decided
 	Principal string    `json:"principal,omitempty"` // ARN
 	Key       string    `json:"key,omitempty"`       // access key id that signed; of a refused call, the one it claims
 	Action    string    `json:"action,omitempty"`    // e.g. "s3:GetObject"

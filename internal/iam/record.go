@@ -42,7 +42,7 @@ func (s *Service) record(ctx context.Context, e *audit.Entry) error {
 // Opened records a call of ctx's principal that needs no permission.
 func (s *Service) Opened(ctx context.Context, action string) error {
 	p, _ := PrincipalOf(ctx)
-	return s.record(ctx, &audit.Entry{Decision: audit.Open, Principal: p.ARN, Key: p.AccessKeyID, Action: action})
+	return s.record(ctx, &audit.Entry{Decision: audit.Unasked, Principal: p.ARN, Key: p.AccessKeyID, Action: action})
 }
 
 // Refused records a request that Verify or a limit refused with err.
