@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/awsapi/s3"
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/function"
@@ -49,6 +50,7 @@ type App struct {
 	db    *store.DB
 	blobs *blob.Dir
 	ring  *keyring.Ring
+	audit *audit.Trail // nil: there is none
 	iam   *iam.Service
 
 	training  *training.Service
@@ -108,9 +110,13 @@ func (a *App) openData(ctx context.Context) error {
 	if a.ring, err = keyring.Open(ctx, a.cfg.Data, a.cfg.masterKey()); err != nil {
 		return err
 	}
+	recorder, err := a.openAudit()
+	if err != nil {
+		return err
+	}
 	a.iam, err = iam.New(iam.Config{
 		RootKey: key, AccountID: a.cfg.AccountID, Region: a.cfg.Region, BucketOfHost: s3.BucketOfHost(s3Hosts),
-		DB: a.db, Keyring: a.ring, Log: a.log,
+		DB: a.db, Keyring: a.ring, Recorder: recorder, Log: a.log,
 	})
 	if err != nil {
 		return err
@@ -219,6 +225,9 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.serving.Run(ctx) })
 	group.Go(func() error { return a.transform.Run(ctx) })
 	group.Go(func() error { return a.tidy(ctx) })
+	if a.audit != nil {
+		group.Go(func() error { return a.audit.Run(ctx) })
+	}
 	group.Go(func() error { return a.control.serve(ctx, a.controlHandler(), a.cfg.DrainTimeout, a.log) })
 	group.Go(func() error { return a.public.serve(ctx, a.publicHandler(), a.cfg.DrainTimeout, a.log) })
 	err := group.Wait()

@@ -19,6 +19,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/keyring"
 )
 
@@ -38,6 +39,10 @@ type Config struct {
 	MasterKey       string        `koanf:"master_key"`         // that seals the keyring: 32 bytes in base64 or hexadecimal; never a flag
 	MasterKeyFile   string        `koanf:"master_key_file"`    // file that holds it; "": master.key in the data directory
 	MasterKeyCmd    string        `koanf:"master_key_command"` // shell command that prints it; never a flag
+	Audit           bool          `koanf:"audit"`              // whether there is an audit trail
+	AuditFileSize   int           `koanf:"audit_file_size"`    // MiB after which another of its files is begun
+	AuditFiles      int           `koanf:"audit_files"`        // of its files are kept, at most
+	AuditKeep       time.Duration `koanf:"audit_keep"`         // how long one is kept
 	RootSite        string        `koanf:"root_site"`          // bucket whose website is at / of the public listener; "" for none
 	TrainingJobs    int           `koanf:"training_jobs"`      // how many training jobs run at once, at most; 0: as cores and memory allow
 	TrainingMemory  int           `koanf:"training_memory"`    // MiB that one training job may take; 0: half of the machine's memory
@@ -55,6 +60,10 @@ func DefaultConfig() Config {
 		PublicListen:  "127.0.0.1:8080",
 		Region:        "us-east-1",
 		AccountID:     "000000000000",
+		Audit:         true,
+		AuditFileSize: audit.DefaultMaxBytes >> 20,
+		AuditFiles:    audit.DefaultKeep,
+		AuditKeep:     audit.DefaultKeepFor,
 		UploadExpiry:  7 * 24 * time.Hour,
 		DrainTimeout:  20 * time.Second,
 		LogLevel:      "info",
@@ -72,6 +81,10 @@ func Flags(flags *pflag.FlagSet) {
 	flags.String("region", d.Region, "AWS region to answer as")
 	flags.String("account-id", d.AccountID, "AWS account to answer as, 12 digits")
 	flags.String("master-key-file", "", "file of the key that secrets are sealed under (default master.key in the data directory)")
+	flags.Bool("audit", d.Audit, "keep an audit trail of all calls")
+	flags.Int("audit-file-size", d.AuditFileSize, "MiB after which another file of the audit trail is begun")
+	flags.Int("audit-files", d.AuditFiles, "how many files of the audit trail are kept, at most")
+	flags.Duration("audit-keep", d.AuditKeep, "how long a file of the audit trail is kept")
 	flags.String("root-site", d.RootSite, "bucket whose website is served at / of the public listener")
 	flags.Int("training-jobs", d.TrainingJobs, "how many training jobs run at once, at most; 0: as many as cores and memory allow")
 	flags.Int("training-memory", d.TrainingMemory, "MiB of memory that one training job may take; 0: half of the machine's")
@@ -175,6 +188,9 @@ func (c Config) Validate() error {
 	refuse(sources > 1, "of master_key, master_key_file and master_key_command, %d are given; give one", sources)
 	refuse(c.TrainingMemory < 0 || c.TrainingMemory > 1<<30, "training_memory is %d; give a number of MiB, or 0 for half of the machine's memory", c.TrainingMemory)
 	refuse(c.TrainingJobs < 0 || c.TrainingJobs > 1000, "training_jobs is %d; give 1 to 1000, or 0 for as many as cores and memory allow", c.TrainingJobs)
+	refuse(c.AuditFileSize < 1 || c.AuditFileSize > 1<<20, "audit_file_size is %d; give a number of MiB", c.AuditFileSize)
+	refuse(c.AuditFiles < 2 || c.AuditFiles > 1<<20, "audit_files is %d; give a number of files, at least 2", c.AuditFiles)
+	refuse(c.AuditKeep < time.Hour, "audit_keep is %s; give at least an hour, such as 2160h for 90 days", c.AuditKeep)
 	refuse(c.UploadExpiry < 0, "upload_expiry is %s; give a time that is not negative, such as 168h, or 0 to keep uploads for ever", c.UploadExpiry)
 	refuse(c.DrainTimeout < 0, "drain_timeout is %s; give a time that is not negative, such as 20s", c.DrainTimeout)
 	refuse(new(slog.Level).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level is %q; give debug, info, warn or error", c.LogLevel)

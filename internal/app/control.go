@@ -51,6 +51,8 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	if err := a.db.Ping(r.Context()); err != nil {
 		a.log.Error("not ready: the database does not answer", "error", err)
 		answer(w, http.StatusServiceUnavailable, "the database does not answer")
+	} else if a.audit != nil && a.audit.Err() != nil {
+		answer(w, http.StatusServiceUnavailable, "the audit trail can't be written")
 	} else if !a.serving.Ready() {
 		answer(w, http.StatusServiceUnavailable, "endpoints are still loading their models")
 	} else {
