@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/errs"
@@ -48,7 +49,11 @@ func (s *Service) decide(ctx context.Context, p *Principal, action, resource str
 		r = *p.rights
 	}
 	r.policies.Resource = own
-	return r.policies.Decide(&policy.Request{Principal: r.who, Action: action, Resource: resource, Context: s.conditionKeys(ctx, p)})
+	q := policy.Request{Principal: r.who, Action: action, Resource: resource, Context: s.conditionKeys(ctx, p)}
+	if strings.HasPrefix(resource, "arn:aws:iam::aws:") { // the product's own policies are every account's
+		q.ResourceAccount = s.cfg.AccountID
+	}
+	return r.policies.Decide(&q)
 }
 
 // statementName is the deciding statement as the audit trail names it: by its

@@ -96,7 +96,7 @@ func TestRefused(t *testing.T) {
 		{"not an ARN", list(ctx, "one"), "", "Value 'one' at 'resourceArn' failed to satisfy constraint: Member must satisfy regular expression pattern: arn:aws"},
 		{"missing", list(ctx, arn+"two"), "ValidationException", "Could not find the resource"},
 		{"another kind", list(ctx, strings.Replace(arn, "thing", "thong", 1)+"one"), "ValidationException", "Could not find the resource"},
-		{"another account", list(ctx, strings.Replace(arn, "000000000000", "111111111111", 1)+"one"), "ValidationException", "Could not find the resource"},
+		{"another account", list(ctx, strings.Replace(arn, "000000000000", "111111111111", 1)+"one"), iam.CodeAccessDenied, "because no resource-based policy allows"},
 		{"nobody", list(t.Context(), arn+"one"), "", ""},
 	} {
 		err := c.do()
