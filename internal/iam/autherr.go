@@ -10,6 +10,7 @@ const (
 	CodeBadQuery         = "AuthorizationQueryParametersError" // the signature in the query can't be read
 	CodeUnknownKey       = "InvalidAccessKeyId"                // no such access key
 	CodeBadToken         = "InvalidToken"                      // a session token that this server did not issue
+	CodeExpiredToken     = "ExpiredToken"                      // a session token that is past its time
 	CodeMismatch         = "SignatureDoesNotMatch"             // the signature is not the one computed here
 	CodeScope            = "AuthorizationHeaderMalformed"      // date, region, service or terminator of the scope
 	CodeSkew             = "RequestTimeTooSkewed"              // the signature's time is too far from the server's

@@ -44,6 +44,11 @@ func (s *Service) conditionKeys(ctx context.Context, p *Principal) func(key stri
 		if values, ok := keys[key]; ok {
 			return values, true
 		}
+		if p.rights != nil {
+			if values, ok := p.rights.session.key(key); ok {
+				return values, true
+			}
+		}
 		switch name, ok := strings.CutPrefix(key, "aws:"); {
 		case !ok:
 			return nil, false

@@ -60,6 +60,7 @@ type Service struct {
 
 	dir      *directory // nil without a database
 	keys     signingKeys
+	sessions sessions
 	access   *accessKeys // nil without a database
 	rotation sync.Mutex  // held while the keyring gets a new data key
 }
@@ -68,6 +69,7 @@ type Service struct {
 type credential struct {
 	key       Key
 	principal Principal
+	lasting   bool // of a user: its use is noted
 }
 
 // New returns the service for the account of cfg.

@@ -22,7 +22,7 @@ type house struct {
 	db  *store.DB
 }
 
-func newHouse(t *testing.T, dir string) *house {
+func newHouse(t testing.TB, dir string) *house {
 	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(dir, "heliograph.db"))
 	if err != nil {
@@ -41,7 +41,7 @@ func newHouse(t *testing.T, dir string) *house {
 	return &house{s, dir, db}
 }
 
-func (h *house) root(t *testing.T) context.Context {
+func (h *house) root(t testing.TB) context.Context {
 	return WithPrincipal(t.Context(), h.RootPrincipal())
 }
 

@@ -13,6 +13,7 @@ type rights struct {
 	who      policy.Principal
 	policies policy.Policies
 	tags     []Tag
+	session  *openSession // nil for those that no session token made
 }
 
 // userPrincipal is a user with their rights: what their own policies and those

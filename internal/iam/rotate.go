@@ -83,6 +83,7 @@ func (s *Service) Rotate(ctx context.Context, endSessions bool) (r Rotation, err
 	}
 	if endSessions {
 		err = s.cfg.Keyring.Forget(s.cfg.Now().Add(24 * time.Hour))
+		s.sessions.forget()
 	}
 	return r, err
 }

@@ -68,6 +68,7 @@ func (s *Service) verifyV2(r *http.Request, in form) (Result, error) {
 		cause := &MismatchError{AccessKeyID: id, SignatureProvided: clip(signature), StringToSign: toSign}
 		return Result{}, errs.Wrap(cause, errs.Unauthenticated, CodeMismatch, "The request signature we calculated does not match the signature you provided.")
 	}
+	s.note(cred, "s3", s.cfg.Region)
 	if in == v2Query {
 		err = unhoist(r)
 	}

@@ -56,23 +56,11 @@ func (s *Service) verifyV4(r *http.Request, in form) (Result, error) {
 	if err := body.check(r); err != nil {
 		return Result{}, err
 	}
+	s.note(cred, sig.service, sig.region)
 	if in == v4Query && sig.service == "s3" {
 		err = unhoist(r)
 	}
 	return res, err
-}
-
-// credential finds an access key. A session token is refused: keys that need
-// one are not issued yet, and a stale one in a client's environment is a
-// frequent mistake that would otherwise look like success.
-func (s *Service) credential(r *http.Request, id string) (*credential, error) {
-	if subtle.ConstantTimeCompare([]byte(id), []byte(s.root.key.ID)) != 1 {
-		return nil, unauthenticated(CodeUnknownKey, "The AWS Access Key Id you provided does not exist in our records.")
-	}
-	if r.Header.Get("X-Amz-Security-Token") != "" || hasParam(r.URL.RawQuery, "X-Amz-Security-Token") || hasParam(r.URL.RawQuery, "x-amz-security-token") {
-		return nil, unauthenticated(CodeBadToken, "The provided token is malformed or otherwise invalid.")
-	}
-	return &s.root, nil
 }
 
 func (s *Service) checkTime(sig *signature) error {

@@ -40,6 +40,8 @@ var authCodes = map[string]spelling{
 		s3: "InvalidAccessKeyId", s3Message: "The AWS Access Key Id you provided does not exist in our records."},
 	iam.CodeBadToken: {json: "UnrecognizedClientException", query: "InvalidClientTokenId", message: tokenMessage,
 		s3: "InvalidToken", s3Status: 400, s3Message: "The provided token is malformed or otherwise invalid."},
+	iam.CodeExpiredToken: {json: "ExpiredTokenException", query: "ExpiredToken", message: "The security token included in the request is expired",
+		s3: "ExpiredToken", s3Status: 400, s3Message: "The provided token has expired."},
 	iam.CodeMismatch: {json: "InvalidSignatureException", query: "SignatureDoesNotMatch", message: sigMessage,
 		s3: "SignatureDoesNotMatch", s3Message: sigMessageS3},
 	iam.CodeScope: {json: "InvalidSignatureException", query: "SignatureDoesNotMatch",

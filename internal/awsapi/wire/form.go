@@ -15,9 +15,10 @@ import (
 const maxFormItems = 1000
 
 // DecodeForm fills the struct that into points to from Query parameters. A
-// field Name takes the parameter Name; strings, booleans, integers, floats,
-// time.Time (RFC 3339), structs (Name.Field; embedded ones Field), pointers to
-// these and slices (Name.member.1, also Name.1) are known. Lists are counted from 1 without
+// field Name takes the parameter Name, or the one in its tag form; strings,
+// booleans, integers, floats, time.Time (RFC 3339), structs (Name.Field; embedded
+// ones Field), pointers to these and slices (Name.member.1, also Name.1) are known.
+// Lists are counted from 1 without
 // gaps. Unknown parameters are ignored. A wrong value is a ValidationError that
 // names the parameter.
 func DecodeForm(form url.Values, into any) error {
@@ -80,6 +81,9 @@ func (d *formDecoder) fillStruct(name string, v reflect.Value) (any bool, err er
 			continue
 		}
 		field := f.Name
+		if tag := f.Tag.Get("form"); tag != "" {
+			field = tag
+		}
 		if f.Anonymous {
 			field = name // its fields are those of the struct around it
 		} else if name != "" {

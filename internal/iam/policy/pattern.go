@@ -16,20 +16,11 @@ const (
 
 // pattern is a string of a policy, ready to be matched.
 type pattern struct {
-	text string     // with marks
-	vars []variable // one for each markVariable
-	head int        // bytes before the first mark
-	form form
+	text  string     // with marks
+	vars  []variable // one for each markVariable
+	plain bool       // has no marks
+	all   bool       // is a single star
 }
-
-// form tells the simple patterns from others, since most are simple.
-type form uint8
-
-const (
-	general form = iota
-	exact        // no marks
-	prefix       // a star at the end is the only mark
-)
 
 // wildcards says what * and ? stand for.
 type wildcards uint8
@@ -45,7 +36,7 @@ const (
 // compile makes a pattern of s. With variables, ${…} stands for a value.
 func compile(s string, w wildcards, variables bool) (pattern, error) {
 	var b strings.Builder
-	var p pattern
+	p := pattern{all: w != literal && s == "*"}
 	part := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -65,7 +56,7 @@ func compile(s string, w wildcards, variables bool) (pattern, error) {
 			continue
 		case w != literal && c == '*':
 			within := w == conditionARN || w == resourceARN && i+1 < len(s) && s[i+1] != ':'
-			if within && part < arnPartsFixed && s != "*" {
+			if within && part < arnPartsFixed && !p.all {
 				c = markStarInPart
 			} else {
 				c = markStar
@@ -82,15 +73,7 @@ func compile(s string, w wildcards, variables bool) (pattern, error) {
 		i++
 	}
 	p.text = b.String()
-	for p.head < len(p.text) && p.text[p.head] < markVariable {
-		p.head++
-	}
-	switch {
-	case p.head == len(p.text):
-		p.form = exact
-	case p.head == len(p.text)-1 && p.text[p.head] == markStar:
-		p.form = prefix
-	}
+	p.plain = len(p.vars) == 0 && strings.IndexFunc(p.text, func(r rune) bool { return r == utf8.RuneError }) < 0
 	return p, nil
 }
 
@@ -132,43 +115,32 @@ const expandedSize = 512
 
 // match reports whether s is what p stands for in r.
 func (p *pattern) match(s string, r *Request) bool {
-	if p.form == exact {
-		return p.text == s
-	}
-	if len(s) < p.head || s[:p.head] != p.text[:p.head] {
-		return false
-	}
 	switch {
-	case p.form == prefix:
+	case p.all:
 		return true
+	case p.plain:
+		return p.text == s
 	case len(p.vars) == 0:
-		return matchBytes(p.text[p.head:], s[p.head:], false)
+		return match(p.text, s)
 	}
 	var buffer [expandedSize]byte
 	expanded, ok := p.expand(buffer[:0], r)
-	return ok && matchBytes(expanded, s, false)
+	return ok && match(expanded, s)
 }
 
 // matchFold is match without regard to the case of ASCII letters, for patterns
 // in lower case without variables.
 func (p *pattern) matchFold(s string) bool {
-	if len(s) < p.head || p.form == exact && len(s) != p.head {
+	if p.all {
+		return true
+	}
+	if p.plain && len(p.text) != len(s) {
 		return false
 	}
-	for i := range p.head {
-		if lower(s[i]) != p.text[i] {
-			return false
-		}
-	}
-	return p.form != general || matchBytes(p.text[p.head:], s[p.head:], true)
+	return matchBytes(p.text, s, true)
 }
 
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
-}
+func match[P string | []byte](p P, s string) bool { return matchBytes(p, s, false) }
 
 // matchBytes goes through s once for each part between stars: a star takes as
 // little as it can, and only the last star is ever made to take more; if that
@@ -181,8 +153,8 @@ func matchBytes[P string | []byte](p P, s string, fold bool) bool {
 	for j < len(s) {
 		if i < len(p) {
 			c, d := p[i], s[j]
-			if fold {
-				d = lower(d)
+			if fold && 'A' <= d && d <= 'Z' {
+				d += 'a' - 'A'
 			}
 			switch {
 			case c == markStar:
