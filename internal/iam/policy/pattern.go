@@ -16,11 +16,20 @@ const (
 
 // pattern is a string of a policy, ready to be matched.
 type pattern struct {
-	text  string     // with marks
-	vars  []variable // one for each markVariable
-	plain bool       // has no marks
-	all   bool       // is a single star
+	text string     // with marks
+	vars []variable // one for each markVariable
+	head int        // bytes before the first mark
+	form form
 }
+
+// form tells the simple patterns from others, since most are simple.
+type form uint8
+
+const (
+	general form = iota
+	exact        // no marks
+	prefix       // a star at the end is the only mark
+)
 
 // wildcards says what * and ? stand for.
 type wildcards uint8
@@ -36,7 +45,7 @@ const (
 // compile makes a pattern of s. With variables, ${…} stands for a value.
 func compile(s string, w wildcards, variables bool) (pattern, error) {
 	var b strings.Builder
-	p := pattern{all: w != literal && s == "*"}
+	var p pattern
 	part := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -56,7 +65,7 @@ func compile(s string, w wildcards, variables bool) (pattern, error) {
 			continue
 		case w != literal && c == '*':
 			within := w == conditionARN || w == resourceARN && i+1 < len(s) && s[i+1] != ':'
-			if within && part < arnPartsFixed && !p.all {
+			if within && part < arnPartsFixed && s != "*" {
 				c = markStarInPart
 			} else {
 				c = markStar
@@ -73,7 +82,15 @@ func compile(s string, w wildcards, variables bool) (pattern, error) {
 		i++
 	}
 	p.text = b.String()
-	p.plain = len(p.vars) == 0 && strings.IndexFunc(p.text, func(r rune) bool { return r == utf8.RuneError }) < 0
+	for p.head < len(p.text) && p.text[p.head] < markVariable {
+		p.head++
+	}
+	switch {
+	case p.head == len(p.text):
+		p.form = exact
+	case p.head == len(p.text)-1 && p.text[p.head] == markStar:
+		p.form = prefix
+	}
 	return p, nil
 }
 
@@ -115,32 +132,43 @@ const expandedSize = 512
 
 // match reports whether s is what p stands for in r.
 func (p *pattern) match(s string, r *Request) bool {
-	switch {
-	case p.all:
-		return true
-	case p.plain:
+	if p.form == exact {
 		return p.text == s
+	}
+	if len(s) < p.head || s[:p.head] != p.text[:p.head] {
+		return false
+	}
+	switch {
+	case p.form == prefix:
+		return true
 	case len(p.vars) == 0:
-		return match(p.text, s)
+		return matchBytes(p.text[p.head:], s[p.head:], false)
 	}
 	var buffer [expandedSize]byte
 	expanded, ok := p.expand(buffer[:0], r)
-	return ok && match(expanded, s)
+	return ok && matchBytes(expanded, s, false)
 }
 
 // matchFold is match without regard to the case of ASCII letters, for patterns
 // in lower case without variables.
 func (p *pattern) matchFold(s string) bool {
-	if p.all {
-		return true
-	}
-	if p.plain && len(p.text) != len(s) {
+	if len(s) < p.head || p.form == exact && len(s) != p.head {
 		return false
 	}
-	return matchBytes(p.text, s, true)
+	for i := range p.head {
+		if lower(s[i]) != p.text[i] {
+			return false
+		}
+	}
+	return p.form != general || matchBytes(p.text[p.head:], s[p.head:], true)
 }
 
-func match[P string | []byte](p P, s string) bool { return matchBytes(p, s, false) }
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
 
 // matchBytes goes through s once for each part between stars: a star takes as
 // little as it can, and only the last star is ever made to take more; if that
@@ -153,8 +181,8 @@ func matchBytes[P string | []byte](p P, s string, fold bool) bool {
 	for j < len(s) {
 		if i < len(p) {
 			c, d := p[i], s[j]
-			if fold && 'A' <= d && d <= 'Z' {
-				d += 'a' - 'A'
+			if fold {
+				d = lower(d)
 			}
 			switch {
 			case c == markStar:

@@ -4,6 +4,7 @@ import "strings"
 
 // variable is a ${key} or ${key, 'default'} of a policy.
 type variable struct {
+	name     string // of the key, as written
 	key      string // in lower case; "" for a character that stands for itself
 	fallback string // if has, what to take for a missing key
 	has      bool
@@ -29,7 +30,8 @@ func parseVariable(s string) (variable, int, error) {
 	if end < 0 {
 		return variable{}, 0, malformed("The policy variable %q has no closing brace.", clip(s))
 	}
-	v := variable{key: strings.ToLower(strings.TrimSpace(rest[:end]))}
+	name := strings.TrimSpace(rest[:end])
+	v := variable{name: name, key: strings.ToLower(name)}
 	if !isKey(v.key) {
 		return variable{}, 0, malformed("%q is not a policy variable: between the braces must be a condition key, such as aws:username, or one of *, ? and $.", clip(s))
 	}
