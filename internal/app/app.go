@@ -28,6 +28,7 @@ import (
 	"github.com/heliograph/heliograph/internal/gateway"
 	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/keyring"
+	"github.com/heliograph/heliograph/internal/monitor"
 	"github.com/heliograph/heliograph/internal/route"
 	"github.com/heliograph/heliograph/internal/serving"
 	"github.com/heliograph/heliograph/internal/store"
@@ -57,6 +58,7 @@ type App struct {
 	tuning    *tuning.Service
 	transform *transform.Service
 	serving   *serving.Service
+	monitor   *monitor.Service
 	tags      *tags.Service
 	functions functions
 	routes    *route.Service
@@ -134,6 +136,9 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("folder for temporary files: %w", err)
 	}
+	if err := a.openMonitor(); err != nil {
+		return err
+	}
 	a.training, err = training.New(training.Options{
 		DB: a.db, Blobs: a.blobs, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID,
 		AsRole: func(ctx context.Context, _ string) context.Context {
@@ -145,6 +150,7 @@ func (a *App) openServices(ctx context.Context) (err error) {
 		Metrics:  a.metrics,
 		Finished: func(string, time.Duration) { a.tuning.Wake() },
 		Measured: func() { a.tuning.Wake() },
+		Publish:  a.publishJob,
 	})
 	if err != nil {
 		return err
@@ -158,7 +164,7 @@ func (a *App) openServices(ctx context.Context) (err error) {
 		return err
 	}
 	a.serving, err = serving.New(serving.Options{
-		DB: a.db, Objects: a.blobs, Auth: a.iam, Metrics: a.metrics, Log: a.log,
+		DB: a.db, Objects: a.blobs, Auth: a.iam, Alarms: a.monitor, Metrics: a.metrics, Log: a.log,
 		Region: a.cfg.Region, Account: a.cfg.AccountID, Dir: a.cfg.cacheDir(),
 		AsRole: func(ctx context.Context, _ string) context.Context {
 			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
@@ -224,6 +230,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.tuning.Run(ctx) })
 	group.Go(func() error { return a.serving.Run(ctx) })
 	group.Go(func() error { return a.transform.Run(ctx) })
+	group.Go(func() error { return a.monitor.Run(ctx) })
 	group.Go(func() error { return a.tidy(ctx) })
 	if a.audit != nil {
 		group.Go(func() error { return a.audit.Run(ctx) })

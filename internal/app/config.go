@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -48,6 +49,7 @@ type Config struct {
 	TrainingMemory  int           `koanf:"training_memory"`    // MiB that one training job may take; 0: half of the machine's memory
 	UploadExpiry    time.Duration `koanf:"upload_expiry"`      // how long a multipart upload may be idle before it is removed; 0 for ever
 	DrainTimeout    time.Duration `koanf:"drain_timeout"`      // how long a stop waits for running requests
+	AlarmWebhook    string        `koanf:"alarm_webhook"`      // URL that alarms' actions are posted to; "" for none
 	LogLevel        string        `koanf:"log_level"`          // debug, info, warn or error
 	LogFormat       string        `koanf:"log_format"`         // text or json
 }
@@ -90,6 +92,7 @@ func Flags(flags *pflag.FlagSet) {
 	flags.Int("training-memory", d.TrainingMemory, "MiB of memory that one training job may take; 0: half of the machine's")
 	flags.Duration("upload-expiry", d.UploadExpiry, "how long a multipart upload may be idle before it is removed; 0 for ever")
 	flags.Duration("drain-timeout", d.DrainTimeout, "how long a stop waits for running requests")
+	flags.String("alarm-webhook", d.AlarmWebhook, "URL that the actions of alarms are posted to")
 	flags.String("log-level", d.LogLevel, "debug, info, warn or error")
 	flags.String("log-format", d.LogFormat, "text or json")
 }
@@ -193,6 +196,8 @@ func (c Config) Validate() error {
 	refuse(c.AuditKeep < time.Hour, "audit_keep is %s; give at least an hour, such as 2160h for 90 days", c.AuditKeep)
 	refuse(c.UploadExpiry < 0, "upload_expiry is %s; give a time that is not negative, such as 168h, or 0 to keep uploads for ever", c.UploadExpiry)
 	refuse(c.DrainTimeout < 0, "drain_timeout is %s; give a time that is not negative, such as 20s", c.DrainTimeout)
+	hook, err := url.Parse(c.AlarmWebhook)
+	refuse(c.AlarmWebhook != "" && (err != nil || hook.Host == "" || hook.Scheme != "http" && hook.Scheme != "https"), "alarm_webhook is not a URL of http or https")
 	refuse(new(slog.Level).UnmarshalText([]byte(c.LogLevel)) != nil, "log_level is %q; give debug, info, warn or error", c.LogLevel)
 	refuse(c.LogFormat != "text" && c.LogFormat != "json", "log_format is %q; give text or json", c.LogFormat)
 	return errors.Join(faults...)

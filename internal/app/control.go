@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/heliograph/heliograph/internal/awsapi/cloudwatch"
 	"github.com/heliograph/heliograph/internal/awsapi/iamapi"
 	"github.com/heliograph/heliograph/internal/awsapi/logs"
 	"github.com/heliograph/heliograph/internal/awsapi/runtime"
@@ -77,14 +78,18 @@ func (a *App) apiRequests() requests {
 
 func (a *App) awsHandler() http.Handler {
 	opt := wire.Options{Logger: a.log}
+	watch := cloudwatch.New(a.monitor, opt)
 	return wire.NewRouter(wire.RouterOptions{
 		Options:  wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall},
 		Verifier: a.iam,
 		JSON: map[string]http.Handler{
-			"sagemaker/SageMaker": sagemaker.New(sagemaker.Services{Training: a.training, Tuning: a.tuning, Transform: a.transform, Serving: a.serving, Tags: a.tags}, opt),
-			"logs/Logs_20140328":  logs.New(logs.Options{Store: a.db, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Wire: opt}),
+			cloudwatch.Scope + "/" + cloudwatch.Target: watch.JSON,
+			"sagemaker/SageMaker":                      sagemaker.New(sagemaker.Services{Training: a.training, Tuning: a.tuning, Transform: a.transform, Serving: a.serving, Tags: a.tags}, opt),
+			"logs/Logs_20140328":                       logs.New(logs.Options{Store: a.db, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Wire: opt}),
 		},
+		CBOR: map[string]http.Handler{cloudwatch.Scope + "/" + cloudwatch.Target: watch.CBOR},
 		Query: map[string]http.Handler{
+			cloudwatch.Scope + "/" + cloudwatch.Version: watch.Query,
 			"sts/2011-06-15": sts.New(a.iam, opt),
 			"iam/2010-05-08": iamapi.New(a.iam, opt),
 		},

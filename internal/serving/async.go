@@ -62,7 +62,7 @@ func (s *Service) InvokeAsync(ctx context.Context, in InvokeAsyncInput) (out Inv
 	if _, err := s.requests.Create(ctx, store.Record[asyncDoc]{Name: id, Status: "Pending", Doc: doc}); err != nil {
 		return out, err
 	}
-	s.backlog.add(l, waiting{id, doc.Expires})
+	s.backlog.add(l, waiting{id, doc.Expires, time.Now()})
 	out = InvokeAsyncOutput{InferenceID: doc.InferenceID, OutputLocation: doc.Output.String()}
 	if doc.Failure != nil {
 		out.FailureLocation = doc.Failure.String()
@@ -79,7 +79,7 @@ func (s *Service) answerAsync(ctx context.Context, l *live, id string) (again ti
 	} else if err != nil {
 		return asyncRetry
 	}
-	doc := &r.Doc
+	doc, begun := &r.Doc, time.Now()
 	ctx = s.opt.AsRole(ctx, doc.Role)
 	result, put := "expired", error(nil)
 	if time.Now().After(doc.Expires) {
@@ -108,6 +108,7 @@ func (s *Service) answerAsync(ctx context.Context, l *live, id string) (again ti
 		return asyncRetry
 	}
 	s.meters.async.Inc(l.name, result)
+	s.meters.ledger.asyncDone(l.name, result, begun.Sub(r.Created), time.Since(r.Created))
 	return 0
 }
 
@@ -157,7 +158,8 @@ func (s *Service) tryAsync(ctx context.Context, l *live, doc *asyncDoc) (answeri
 	start := time.Now()
 	defer func() {
 		if put == nil {
-			v.meter.observe(answering, time.Since(start))
+			took := time.Since(start) // answering is reading and putting, too
+			v.meter.observe(answering, took, took)
 		}
 	}()
 	if err := s.opt.Auth.Authorize(ctx, "s3:GetObject", objectARN(doc.Input.Bucket, doc.Input.Key)); err != nil {

@@ -14,7 +14,7 @@ func (s *Service) answerStream(ctx context.Context, l *live, v *variant, content
 	answer := func(block []byte, firstLine int) error {
 		in.Body, in.firstLine = block, firstLine
 		deadline, _ := ctx.Deadline()
-		out, err := s.invoke(ctx, l, v, in, deadline)
+		out, _, err := s.invoke(ctx, l, v, in, deadline)
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ type backlog struct {
 type waiting struct {
 	id      string
 	expires time.Time
+	since   time.Time
 }
 
 func newBacklog() *backlog {
@@ -99,7 +100,7 @@ func (s *Service) restoreBacklog(ctx context.Context) error {
 				s.forgetRequest(ctx, r.Name)
 				continue
 			}
-			s.backlog.add(l, waiting{r.Name, r.Doc.Expires})
+			s.backlog.add(l, waiting{r.Name, r.Doc.Expires, r.Created})
 		}
 		if q.Token = next; next == "" {
 			return nil

@@ -62,8 +62,10 @@ func (s *Service) Invoke(ctx context.Context, in InvokeInput) (InvokeOutput, err
 	}
 	start := time.Now()
 	variants.shadow(s, l, in, start)
-	body, err := s.invoke(ctx, l, v, in, start.Add(s.opt.Timeout))
-	v.meter.observe(err, time.Since(start))
+	v.meter.counted.underWay.Add(1)
+	body, model, err := s.invoke(ctx, l, v, in, start.Add(s.opt.Timeout))
+	v.meter.counted.underWay.Add(-1)
+	v.meter.observe(err, time.Since(start), model)
 	if err != nil {
 		return InvokeOutput{}, err
 	}
@@ -93,21 +95,22 @@ func (s *Service) variantFor(ctx context.Context, l *live, target string) (varia
 	return variants, v, nil
 }
 
-// invoke computes an answer when its turn has come.
-func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, deadline time.Time) (body []byte, err error) {
+// invoke computes an answer when its turn has come, and tells how long its model took.
+func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, deadline time.Time) (body []byte, took time.Duration, err error) {
 	if v.slots != nil {
 		select {
 		case v.slots <- struct{}{}:
 			defer func() { <-v.slots }()
 		default:
-			return nil, errs.New(errs.Throttled, "ThrottlingException",
+			return nil, 0, errs.New(errs.Throttled, "ThrottlingException",
 				"Rate exceeded: variant %s of endpoint %s answers at most %d requests at once (MaxConcurrency).", v.name, l.name, cap(v.slots))
 		}
 	}
 	if err := s.takeTurn(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { <-s.slots }()
+	begun := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
 			s.opt.Log.Error("panic while predicting", "endpoint", l.name, "variant", v.name, "panic", p, "stack", string(debug.Stack()))
@@ -115,10 +118,11 @@ func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInpu
 		}
 	}()
 	body, err = s.predict(ctx, v, in, deadline)
+	took = time.Since(begun)
 	if refusal, ok := err.(*refusal); ok {
-		return nil, s.modelError(l, v, refusal)
+		return nil, took, s.modelError(l, v, refusal)
 	}
-	return body, err
+	return body, took, err
 }
 
 // takeTurn waits for one of the slots; their number keeps memory and latency

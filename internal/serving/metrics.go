@@ -27,10 +27,12 @@ type meters struct {
 	seconds     *telemetry.Histogram
 	dropped     *telemetry.Counter
 	async       *telemetry.Counter
+	ledger      *ledger // for CloudWatch
 }
 
 func newMeters(m *telemetry.Metrics) meters {
 	return meters{
+		ledger:      newLedger(),
 		invocations: m.Counter("heliograph_invocations_total", "Invocations of endpoints, by result.", "endpoint", "variant", "result"),
 		async:       m.Counter("heliograph_async_requests_total", "Asynchronous requests that reached an end, by result: ok, failed or expired.", "endpoint", "result"),
 		dropped:     m.Counter("heliograph_shadow_dropped_total", "Copies of requests that shadow variants did not get because too many were under way.", "endpoint", "variant"),
@@ -42,10 +44,11 @@ func newMeters(m *telemetry.Metrics) meters {
 type meter struct {
 	results [len(resultNames)]interface{ Inc() }
 	seconds interface{ Observe(seconds float64) }
+	counted *counted
 }
 
 func (m meters) of(endpoint, variant string) meter {
-	one := meter{seconds: m.seconds.With(endpoint, variant)}
+	one := meter{seconds: m.seconds.With(endpoint, variant), counted: m.ledger.of(endpoint, variant)}
 	for i, name := range resultNames {
 		one.results[i] = m.invocations.With(endpoint, variant, name)
 	}
@@ -55,6 +58,7 @@ func (m meters) of(endpoint, variant string) meter {
 // forget drops what was counted of an endpoint that is gone.
 func (m meters) forget(endpoint string, variants []*deployedVariant) {
 	for _, v := range variants {
+		m.ledger.forget(endpoint, v.VariantName)
 		m.dropped.Forget(endpoint, v.VariantName)
 		m.seconds.Forget(endpoint, v.VariantName)
 		for _, name := range resultNames {
@@ -63,16 +67,23 @@ func (m meters) forget(endpoint string, variants []*deployedVariant) {
 	}
 }
 
-func (m *meter) observe(err error, took time.Duration) {
+// observe counts an invocation that took so long in all, and at its model.
+func (m *meter) observe(err error, took, model time.Duration) {
 	m.seconds.Observe(took.Seconds())
 	m.results[resultOf(err)].Inc()
+	m.counted.add(err, took, model)
+}
+
+func modelErrorOf(err error) *ModelError {
+	m, _ := errors.AsType[*ModelError](err)
+	return m
 }
 
 func resultOf(err error) int {
 	if err == nil {
 		return resultOK
 	}
-	if _, ok := errors.AsType[*ModelError](err); ok {
+	if modelErrorOf(err) != nil {
 		return resultModelError
 	}
 	switch errs.KindOf(err) {

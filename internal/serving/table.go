@@ -235,6 +235,11 @@ func (s *variantSet) weigh(d *deployment) {
 	for i := range d.Variants {
 		total += d.Variants[i].Weight()
 		s.upTo[i] = total
+		instances := int64(0)
+		if n := d.Variants[i].InitialInstanceCount; n != nil {
+			instances = int64(*n)
+		}
+		s.variants[i].meter.counted.instances.Store(instances)
 	}
 	for i := range d.Shadows {
 		if total > 0 {

@@ -75,6 +75,8 @@ type Options struct {
 	Metrics *telemetry.Metrics // nil means some that nobody reads
 	// Finished is told of each job that reached an end; it may be nil.
 	Finished func(status string, took time.Duration)
+	// Publish is told of each job that has final metrics, in the transaction that records its end; it may be nil.
+	Publish func(ctx context.Context, job *Job) error
 	// Measured is told that a tuning job's objective was recorded after an epoch; it may be nil.
 	Measured func()
 }
@@ -133,6 +135,9 @@ func New(o Options) (*Service, error) {
 	}
 	if o.Finished == nil {
 		o.Finished = func(string, time.Duration) {}
+	}
+	if o.Publish == nil {
+		o.Publish = func(context.Context, *Job) error { return nil }
 	}
 	if o.Measured == nil {
 		o.Measured = func() {}

@@ -192,7 +192,14 @@ func (s *Service) finish(ctx context.Context, c *claim, cause error, result *out
 		}
 		return nil
 	}
-	if c.Insist(ctx, func() error { return s.update(ctx, c, end) }) {
+	record := func(ctx context.Context) error {
+		err := s.update(ctx, c, end)
+		if err == nil && result != nil {
+			err = s.Publish(ctx, &c.job)
+		}
+		return err
+	}
+	if c.Insist(ctx, func() error { return s.DB.Tx(ctx, record) }) {
 		s.ended(&c.job)
 	}
 }

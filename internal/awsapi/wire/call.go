@@ -2,6 +2,8 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"log/slog"
@@ -9,6 +11,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
@@ -191,7 +194,25 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 		}
 		return nil, errs.Wrap(err, errs.Invalid, "IncompleteBody", "The request body ended after %d bytes, before it was complete.", len(body))
 	}
+	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") { // SDKs compress long bodies of some operations
+		return inflate(body, limit)
+	}
 	return body, nil
+}
+
+func inflate(body []byte, limit int64) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	var text []byte
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(z, limit+1))
+	}
+	switch {
+	case err != nil:
+		return nil, errs.Wrap(err, errs.Invalid, "SerializationException", "The Content-Encoding is gzip, but the body can't be read so.")
+	case int64(len(text)) > limit:
+		return nil, tooLarge(limit)
+	}
+	return text, nil
 }
 
 func tooLarge(limit int64) error {

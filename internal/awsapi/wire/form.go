@@ -16,7 +16,7 @@ const maxFormItems = 1000
 
 // DecodeForm fills the struct that into points to from Query parameters. A
 // field Name takes the parameter Name, or the one in its tag form; strings,
-// booleans, integers, floats, time.Time (RFC 3339), structs (Name.Field; embedded
+// booleans, integers, floats, time.Time and Time (RFC 3339), structs (Name.Field; embedded
 // ones Field), pointers to these and slices (Name.member.1, also Name.1) are known.
 // Lists are counted from 1 without
 // gaps. Unknown parameters are ignored. A wrong value is a ValidationError that
@@ -59,7 +59,7 @@ func (d *formDecoder) fill(name string, v reflect.Value) (bool, error) {
 			v.Set(p)
 		}
 		return set, err
-	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]():
+	case v.Kind() == reflect.Struct && !isTime(v.Type()):
 		return d.fillStruct(name, v)
 	case v.Kind() == reflect.Slice:
 		return d.fillSlice(name, v)
@@ -122,6 +122,10 @@ func (d *formDecoder) fillSlice(name string, v reflect.Value) (bool, error) {
 	return true, nil
 }
 
+func isTime(t reflect.Type) bool {
+	return t == reflect.TypeFor[time.Time]() || t == reflect.TypeFor[Time]()
+}
+
 // setScalar returns what the text would have to be, or "" if it was.
 func setScalar(v reflect.Value, text string) string {
 	switch v.Kind() {
@@ -145,12 +149,12 @@ func setScalar(v reflect.Value, text string) string {
 			return "a number in range"
 		}
 		v.SetFloat(f)
-	case reflect.Struct: // time.Time
+	case reflect.Struct: // a time
 		t, err := time.Parse(time.RFC3339Nano, text)
 		if err != nil {
 			return "a time such as 2026-01-02T15:04:05Z"
 		}
-		v.Set(reflect.ValueOf(t))
+		v.Set(reflect.ValueOf(t).Convert(v.Type()))
 	default:
 		panic("wire: a form field of type " + v.Type().String())
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"fmt"
 	"mime"
 	"net/http"
@@ -27,7 +28,11 @@ type jsonHandler struct {
 }
 
 func (h *jsonHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	serve(w, r, h.opt, h.answer, func(w http.ResponseWriter, r *http.Request, err error) { WriteJSONError(w, r, h.version, err) })
+	serve(w, r, h.opt, h.answer, h.fail)
+}
+
+func (h *jsonHandler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	writeJSONError(w, r, h.version, err, h.opt.Shapes)
 }
 
 func (h *jsonHandler) answer(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +47,7 @@ func (h *jsonHandler) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		logError(ctx, h.opt.logger(), name, err)
-		WriteJSONError(w, r, h.version, err)
+		h.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-"+h.version)
@@ -89,19 +94,15 @@ func wantJSON(contentType, version string) error {
 // WriteJSONError answers with err as AWS JSON services do: a body of __type and
 // message, a status by kind. It does not log.
 func WriteJSONError(w http.ResponseWriter, r *http.Request, version string, err error) {
-	code, status := jsonCode(err)
-	SetError(r.Context(), code)
+	writeJSONError(w, r, version, err, nil)
+}
+
+func writeJSONError(w http.ResponseWriter, r *http.Request, version string, err error, shapes map[string]string) {
+	code, status := errorShape(w, r, err, shapes)
 	message := mismatchDetail(err)
 	// The error's name is also a header: old botocore reads the body, others the header.
 	h := w.Header()
 	h.Set("X-Amzn-Errortype", code)
-	if r.Header.Get("X-Amzn-Query-Mode") != "" {
-		fault := "Sender"
-		if status >= 500 {
-			fault = "Receiver"
-		}
-		h.Set("X-Amzn-Query-Error", code+";"+fault)
-	}
 	body, merr := encodeJSON(struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
@@ -113,6 +114,24 @@ func WriteJSONError(w http.ResponseWriter, r *http.Request, version string, err 
 	}
 	h.Set("Content-Type", "application/x-amz-json-"+version)
 	writeError(w, r, status, body)
+}
+
+// errorShape returns the name of an error in the service's model, and its status.
+// Clients of services that spoke Query once get its code from there in a header.
+func errorShape(w http.ResponseWriter, r *http.Request, err error, shapes map[string]string) (string, int) {
+	code, status := jsonCode(err)
+	SetError(r.Context(), code)
+	if shapes != nil && errs.Is(err, errs.NotFound) {
+		status = http.StatusNotFound
+	}
+	if r.Header.Get("X-Amzn-Query-Mode") != "" {
+		fault := "Sender"
+		if status >= 500 {
+			fault = "Receiver"
+		}
+		w.Header().Set("X-Amzn-Query-Error", code+";"+fault)
+	}
+	return cmp.Or(shapes[code], code), status
 }
 
 // WriteRESTJSONError answers with body, encoded as JSON, as REST-JSON services

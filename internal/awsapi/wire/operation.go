@@ -11,7 +11,7 @@ import (
 type Declared struct {
 	Service   string   `json:"service"`             // "sagemaker", "s3", …
 	Operation string   `json:"operation"`           // "CreateModel"
-	Protocol  string   `json:"protocol"`            // "json", "query", "rest-json", "rest-xml" or "http"
+	Protocol  string   `json:"protocol"`            // "json", "query", "cbor", "rest-json", "rest-xml" or "http"
 	Method    string   `json:"method"`              // of HTTP
 	Path      string   `json:"path"`                // {name} stands for one segment, {name...} for the rest
 	Query     string   `json:"query,omitempty"`     // query parameter that must be there
@@ -70,9 +70,28 @@ func (p permission) of(service, name string) Declared {
 // Operations lists what the service offers.
 func (h *jsonHandler) Operations() (all []Declared) {
 	service, _, _ := strings.Cut(strings.ToLower(h.target), "_")
+	if h.opt.Service != h.target {
+		service = h.opt.Service
+	}
 	for name, op := range h.ops {
 		d := op.of(service, name)
 		d.Protocol, d.Header = "json", "X-Amz-Target: "+h.target+"."+name
+		all = append(all, d)
+	}
+	return sorted(all)
+}
+
+// Needs is Operation's.
+func (o CBOROperation) Needs(action string, also ...string) CBOROperation {
+	o.action, o.also = action, also
+	return o
+}
+
+// Operations lists what the service offers.
+func (h *cborHandler) Operations() (all []Declared) {
+	for name, op := range h.ops {
+		d := op.of(h.opt.Service, name)
+		d.Protocol, d.Path, d.Header = "cbor", "/service/"+h.name+"/operation/"+name, "Smithy-Protocol: "+cborProtocol
 		all = append(all, d)
 	}
 	return sorted(all)
@@ -99,6 +118,9 @@ func (rt *router) Operations() (all []Declared) {
 		add(h)
 	}
 	for _, h := range rt.opt.Query {
+		add(h)
+	}
+	for _, h := range rt.opt.CBOR {
 		add(h)
 	}
 	for _, r := range rt.opt.REST {

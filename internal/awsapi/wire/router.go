@@ -19,6 +19,8 @@ type RouterOptions struct {
 	JSON map[string]http.Handler
 	// Query are Query services by "scope service/version", e.g. "sts/2011-06-15".
 	Query map[string]http.Handler
+	// CBOR are Smithy RPC v2 CBOR services by "scope service/name", e.g. "monitoring/GraniteServiceVersion20100801".
+	CBOR map[string]http.Handler
 	// REST are REST-JSON services by scope service, e.g. the runtime under "sagemaker".
 	REST map[string]REST
 	// S3 gets what is left; required.
@@ -38,13 +40,13 @@ type REST struct {
 	TooLarge error
 }
 
-// NewRouter returns the handler that tells AWS requests apart by X-Amz-Target,
-// then by the service of the credential scope, last S3, and verifies their
+// NewRouter returns the handler that tells AWS requests apart by X-Amz-Target and
+// Smithy-Protocol, then by the service of the credential scope, last S3, and verifies their
 // signatures. A request is never given to a service other than the one it was
 // signed for.
 func NewRouter(opt RouterOptions) http.Handler {
 	opt.auditor, _ = opt.Verifier.(Auditor)
-	r := &router{opt: opt, json: map[string]route{}, query: map[string]route{}, rest: map[string]route{}}
+	r := &router{opt: opt, json: map[string]route{}, cbor: map[string]route{}, query: map[string]route{}, rest: map[string]route{}}
 	for key, h := range opt.JSON {
 		service, target, ok := strings.Cut(key, "/")
 		if !ok {
@@ -55,6 +57,13 @@ func NewRouter(opt RouterOptions) http.Handler {
 			version = j.version
 		}
 		r.json[target] = route{service: service, handler: h, maxBody: limitOf(h), fail: jsonFailure(version)}
+	}
+	for key, h := range opt.CBOR {
+		service, name, ok := strings.Cut(key, "/")
+		if !ok {
+			panic("wire: the key of a CBOR service must be service/name: " + key)
+		}
+		r.cbor[name] = route{service: service, handler: h, maxBody: limitOf(h), fail: WriteCBORError}
 	}
 	for key, h := range opt.Query {
 		service, _, ok := strings.Cut(key, "/")
@@ -75,8 +84,9 @@ func NewRouter(opt RouterOptions) http.Handler {
 }
 
 type router struct {
-	opt               RouterOptions
-	json, query, rest map[string]route // by target, by service, by service
+	opt         RouterOptions
+	json, cbor  map[string]route // by target, by name
+	query, rest map[string]route // by service
 }
 
 // route is where a request goes: the service its signature must name, "" for
@@ -120,6 +130,12 @@ func (rt *router) route(r *http.Request) route {
 			return to
 		}
 		return rt.unknown(jsonFailure("1.1"), unknownOperation(target))
+	}
+	if name, _, ok := cborOperation(r); ok {
+		if to, ok := rt.cbor[name]; ok {
+			return to
+		}
+		return rt.unknown(WriteCBORError, unknownService(name))
 	}
 	service := iam.ScopeService(r)
 	if to, ok := rt.query[service]; ok {
@@ -171,6 +187,8 @@ func limitOf(h http.Handler) int64 {
 	case *jsonHandler:
 		return h.opt.maxBody()
 	case *queryHandler:
+		return h.opt.maxBody()
+	case *cborHandler:
 		return h.opt.maxBody()
 	}
 	return DefaultMaxBody

@@ -2,14 +2,15 @@ package wire
 
 import (
 	"bytes"
+	"encoding/xml"
 	"fmt"
 	"math/big"
 	"strconv"
 	"time"
 )
 
-// Time is a moment as the JSON protocols write it: seconds since the epoch as a
-// number, with milliseconds behind the point when there are any. Declare members
+// Time is a moment as the protocols write it. In JSON and CBOR that is seconds since the epoch as a
+// number, with milliseconds behind the point when there are any; in XML and forms, RFC 3339. Declare members
 // with ",omitzero". Reading takes any JSON number between the years 1 and 9999
 // and keeps microseconds.
 type Time time.Time
@@ -32,6 +33,14 @@ func (t Time) MarshalJSON() ([]byte, error) {
 		b = append(b, '.', byte('0'+f/100), byte('0'+f/10%10), byte('0'+f%10))
 	}
 	return b, nil
+}
+
+// MarshalXML writes t as Query services do, and nothing if it was never set.
+func (t Time) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+	if t.IsZero() {
+		return nil
+	}
+	return e.EncodeElement(time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z"), start)
 }
 
 // UnmarshalJSON reads epoch seconds; null leaves t as it is.

@@ -37,6 +37,9 @@ type Options struct {
 	Observe func(service, operation string, status int, d time.Duration)
 	// MaxBody bounds the body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
+	// Shapes are the names of errors in the service's model, where they are not
+	// their codes: JSON and CBOR send those of services that spoke Query once. nil: there are none.
+	Shapes map[string]string
 
 	auditor Auditor // of the outermost handler; nil: none
 }
