@@ -47,7 +47,7 @@ func (s *Service) ListAccessKeys(ctx context.Context, user string, page Page) ([
 	if err != nil {
 		return nil, "", err
 	}
-	return cutInOrder(keys, page)
+	return CutInOrder(keys, page)
 }
 
 // UpdateAccessKey lets a key of a user, the caller if user is "", sign or not.

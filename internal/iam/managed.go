@@ -315,7 +315,7 @@ func (s *Service) ListPolicyVersions(ctx context.Context, arn string, page Page)
 	for i, v := range r.doc.Versions {
 		versions[len(versions)-1-i] = PolicyVersion{ID: v.ID, Default: v.ID == r.doc.Default, Created: v.Created}
 	}
-	return cutInOrder(versions, page)
+	return CutInOrder(versions, page)
 }
 
 // SetDefaultPolicyVersion puts another version of a policy in force.

@@ -152,8 +152,9 @@ func cut[T any](items []T, key func(T) string, p Page) ([]T, string, error) {
 	return items[:limit], base64.RawURLEncoding.EncodeToString([]byte(key(items[limit-1]))), nil
 }
 
-// cutInOrder is cut for a short list whose order is not that of a key.
-func cutInOrder[T any](items []T, p Page) ([]T, string, error) {
+// CutInOrder returns a page of a list that is the same each time, in its own
+// order, and the marker of the next page, "" if this is the last.
+func CutInOrder[T any](items []T, p Page) ([]T, string, error) {
 	places := make([]int, len(items))
 	for i := range places {
 		places[i] = i

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/heliograph/heliograph/internal/iam/policy"
 )
@@ -37,7 +38,12 @@ func (s *Service) userPrincipal(ctx context.Context, name string) (Principal, er
 			if err != nil {
 				return Principal{}, fmt.Errorf("rights of user %s: group %s: %w", name, g, err)
 			}
-			own.Identity = append(own.Identity, shared.Identity...)
+			for _, a := range shared.Identity {
+				if inline, ok := strings.CutPrefix(a.Name, "inline:"); ok {
+					a.Name = "inline:" + g + "/" + inline
+				}
+				own.Identity = append(own.Identity, a)
+			}
 		}
 		p := Principal{ARN: s.arnOf(UserEntity, r.Doc.Path, name), AccountID: s.cfg.AccountID, UserID: r.Doc.ID}
 		p.rights = &rights{who: policy.Principal{Type: policy.User, ARN: p.ARN, Account: p.AccountID, UserID: p.UserID, Name: name}, policies: own, tags: r.Doc.Tags}

@@ -27,7 +27,7 @@ func New(s *iam.Service, opt wire.Options) http.Handler {
 	a := api{s}
 	ops := map[string]wire.QueryOperation{}
 	for _, declare := range []func(map[string]wire.QueryOperation){
-		a.users, a.keys, a.groups, a.roles, a.policies, a.inlinePolicies, a.attachments, a.tags, a.account,
+		a.users, a.keys, a.groups, a.roles, a.policies, a.inlinePolicies, a.attachments, a.tags, a.simulation, a.account,
 	} {
 		declare(ops)
 	}
