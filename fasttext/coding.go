@@ -1,8 +1,10 @@
 package fasttext
 
+import "github.com/heliograph/heliograph/fasttext/internal/kernel"
+
 // Numbers below wide, which are nearly all of a text's if words are numbered by how frequent
 // they are, take one unit of 16 bits; others, up to 1<<31-1, take two.
-const wide = 1 << 15
+const wide = kernel.Wide
 
 func appendNumber(dst []uint16, v int32) []uint16 {
 	if v < wide {

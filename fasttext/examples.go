@@ -153,16 +153,12 @@ func (m *exampleMaker) make(b *textBlock, s *makerScratch, used rowSet) {
 		from := len(s.units)
 		s.units = appendExample(s.units, s.labels, s.words, int(n))
 		if m.hashes != nil {
-			s.in.hashes = s.in.hashes[:0]
-			for _, w := range s.words {
-				s.in.hashes = append(s.in.hashes, m.hashes[w])
-			}
-			s.in.rows = m.appendNgrams(s.in.rows[:0], s.in.hashes)
-			for _, r := range s.in.rows {
+			ngrams := m.ngramsOf(s.words, &s.in)
+			for _, r := range ngrams {
 				used.add(r)
 			}
 			// Unknown words alone have no row.
-			if len(s.in.rows) == 0 && m.subwords == nil && !slices.ContainsFunc(s.words, func(w int32) bool { return w < m.words }) {
+			if len(ngrams) == 0 && m.subwords == nil && !slices.ContainsFunc(s.words, func(w int32) bool { return w < m.words }) {
 				s.units = s.units[:from]
 				continue
 			}

@@ -1,6 +1,6 @@
 package fasttext
 
-import "math/bits"
+import "github.com/heliograph/heliograph/fasttext/internal/kernel"
 
 // An expander turns coded examples into the rows that they add up. It is read-only.
 type expander struct {
@@ -9,14 +9,13 @@ type expander struct {
 	subwords [][]int32 // of every word, its rows and those of its character n-grams; nil if there are none
 	classes  *classes  // of all rows, with subwords; nil to have rows
 
-	ngrams int   // longest n-gram of words
-	base   int32 // row of the first bucket
-	bucket divisor
+	ngrams  int // longest n-gram of words
+	buckets *kernel.Buckets
 }
 
 // newExpander makes an expander for a dictionary.
 func newExpander(d *dictionary) *expander {
-	return &expander{words: int32(d.words), ngrams: max(d.wordNgrams, 1), base: int32(d.words), bucket: newDivisor(uint64(max(d.bucket, 1)))}
+	return &expander{words: int32(d.words), ngrams: max(d.wordNgrams, 1), buckets: kernel.NewBuckets(max(d.bucket, 1), ngramFactor, d.words)}
 }
 
 // An input is an example as it is learned from: its labels and the rows that it adds up, which are rows of the input
@@ -28,6 +27,22 @@ type input struct {
 	count  int       // of rows
 	tokens int       // of the line
 	hashes []uint32  // scratch
+	memory []int32   // the same, for rows
+}
+
+// scratch returns memory for n hashes.
+func (in *input) scratch(n int) []uint32 {
+	if cap(in.hashes) < n {
+		in.hashes = make([]uint32, n+n/4)
+	}
+	return in.hashes[:n]
+}
+
+// grow makes room for so many rows in memory.
+func (in *input) grow(most int) {
+	if len(in.memory) < most {
+		in.memory = make([]int32, most+most/4)
+	}
 }
 
 // expand sets in to the example of those units.
@@ -41,9 +56,6 @@ func (x *expander) expand(units []uint16, in *input) {
 		in.labels = append(in.labels, label)
 	}
 	units = units[i:]
-	if most := 2 * len(units); cap(in.rows) < most {
-		in.rows = make([]int32, most+most/4)
-	}
 	if x.subwords != nil {
 		x.expandSubwords(units, in)
 	} else {
@@ -54,43 +66,46 @@ func (x *expander) expand(units []uint16, in *input) {
 
 // expandWords lists the rows of words and of their n-grams.
 func (x *expander) expandWords(units []uint16, in *input) {
-	rows, n := in.rows[:cap(in.rows)], 0
+	in.grow(max(x.ngrams, 2) * len(units))
 	if x.hashes == nil {
-		for i := 0; i < len(units); n++ {
-			rows[n], i = number(units, i)
-		}
-		in.rows = rows[:n]
+		in.rows = in.memory[:kernel.Unpack(in.memory, units)]
 		return
 	}
-	if x.ngrams > 2 {
+	from := 0
+	if x.ngrams == 2 {
+		from = len(units) // pairs go right before the words
+	}
+	words := in.memory[from:]
+	words = words[:kernel.Unpack(words, units)]
+	after := from + len(words)
+	if x.ngrams == 2 && len(words) > 1 {
+		from -= len(words) - 1
+		x.buckets.Pairs(in.memory[from:], x.hashes, words, in.scratch(len(words)))
+	} else if x.ngrams > 2 {
 		in.hashes = in.hashes[:0]
-		for i := 0; i < len(units); {
-			var w int32
-			if w, i = number(units, i); w < x.words {
-				rows[n] = w
-				n++
-			}
+		for _, w := range words {
 			in.hashes = append(in.hashes, x.hashes[w])
 		}
-		in.rows = x.appendNgrams(rows[:n], in.hashes)
-		return
 	}
-	var before uint64
-	first := true
-	for i := 0; i < len(units); {
-		var w int32
-		if w, i = number(units, i); w < x.words {
-			rows[n] = w
+	if len(x.hashes) > int(x.words) {
+		after -= len(words) - len(x.known(words))
+	}
+	in.rows = in.memory[from:after]
+	if x.ngrams > 2 {
+		in.rows = x.appendNgrams(in.rows, in.hashes)
+	}
+}
+
+// known leaves out the words that have no row.
+func (x *expander) known(words []int32) []int32 {
+	n := 0
+	for _, w := range words {
+		words[n] = w
+		if w < x.words {
 			n++
 		}
-		h := uint64(int64(int32(x.hashes[w])))
-		if !first {
-			rows[n] = x.base + int32(x.bucket.rest(before*ngramFactor+h))
-			n++
-		}
-		before, first = h, false
 	}
-	in.rows = rows[:n]
+	return words[:n]
 }
 
 // expandSubwords lists what words with character n-grams add up, and the n-grams of words.
@@ -124,30 +139,32 @@ func (x *expander) expandSubwords(units []uint16, in *input) {
 	}
 }
 
+// ngramsOf returns the rows of the n-grams of words, until the next use of in.
+func (x *expander) ngramsOf(words []int32, in *input) []int32 {
+	if x.ngrams == 2 {
+		if len(words) < 2 {
+			return nil
+		}
+		in.grow(len(words))
+		x.buckets.Pairs(in.memory, x.hashes, words, in.scratch(len(words)))
+		return in.memory[:len(words)-1]
+	}
+	in.hashes = in.hashes[:0]
+	for _, w := range words {
+		in.hashes = append(in.hashes, x.hashes[w])
+	}
+	in.rows = x.appendNgrams(in.rows[:0], in.hashes)
+	return in.rows
+}
+
 // appendNgrams appends the rows of the n-grams of words; see appendWordNgrams.
 func (x *expander) appendNgrams(dst []int32, hashes []uint32) []int32 {
 	for i, first := range hashes {
 		h := uint64(int64(int32(first)))
 		for _, next := range hashes[i+1 : max(min(i+x.ngrams, len(hashes)), i+1)] {
 			h = h*ngramFactor + uint64(int64(int32(next)))
-			dst = append(dst, x.base+int32(x.bucket.rest(h)))
+			dst = append(dst, x.buckets.Row(h))
 		}
 	}
 	return dst
-}
-
-// A divisor is a number below 1<<32 with what makes dividing by it fast.
-type divisor struct{ by, inverse uint64 }
-
-func newDivisor(by uint64) divisor { return divisor{by, ^uint64(0) / by} }
-
-// rest returns h modulo the divisor. The estimate of the quotient is at most 1 too low: inverse is above 1<<64 / by - 1,
-// so that h times it, over 1<<64, is above h/by - 1.
-func (d divisor) rest(h uint64) uint64 {
-	q, _ := bits.Mul64(h, d.inverse)
-	r := h - q*d.by
-	if r >= d.by {
-		r -= d.by
-	}
-	return r
 }

@@ -33,28 +33,6 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestDivisor(t *testing.T) {
-	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 2))
-	divisors := []uint64{1, 2, 3, 5, 1000, 1 << 16, 2000000, 1<<31 - 1, 1 << 31, 1<<32 - 1}
-	for range 200 {
-		divisors = append(divisors, 1+r.Uint64N(1<<32-1))
-	}
-	for _, by := range divisors {
-		d := newDivisor(by)
-		numbers := []uint64{0, 1, by - 1, by, by + 1, math.MaxUint64, math.MaxUint64 - 1, math.MaxUint64 / by * by, math.MaxUint64/by*by - 1}
-		for range 200 {
-			q := r.Uint64() >> r.IntN(64)
-			numbers = append(numbers, q, q/by*by, q/by*by+by-1)
-		}
-		for _, n := range numbers {
-			if got := d.rest(n); got != n%by {
-				t.Fatalf("%d modulo %d: %d, want %d", n, by, got, n%by)
-			}
-		}
-	}
-}
-
 // What a depot keeps in its file must come back as what it keeps in memory does, and memory that
 // was given back must be used again.
 func TestDepot(t *testing.T) {

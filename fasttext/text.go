@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 // A text is what training has read: every token once looked up, as a number.
@@ -174,8 +176,8 @@ func (t *textBlock) store(d *depot, units []uint16) (storedBlock, []uint16, erro
 func (t *text) load(i int, b *textBlock) error {
 	stored := &t.blocks[i]
 	b.reader = stored.reader
-	if len(b.memory) < stored.lines+stored.tokens {
-		b.memory = make([]int32, stored.lines+stored.tokens)
+	if most := stored.lines + stored.tokens + t.depot.chunk; len(b.memory) < most { // the last chunk may have more units than numbers
+		b.memory = make([]int32, most)
 	}
 	all, n := b.memory, 0
 	for _, c := range stored.chunks {
@@ -183,9 +185,7 @@ func (t *text) load(i int, b *textBlock) error {
 		if err != nil {
 			return err
 		}
-		for j := 0; j < len(units); n++ {
-			all[n], j = number(units, j)
-		}
+		n += kernel.Unpack(all[n:], units)
 		t.depot.release(c, units)
 	}
 	b.lines, b.tokens = all[:stored.lines], all[stored.lines:n]

@@ -18,9 +18,9 @@ func detect() level {
 	const ymm, zmm = 0b110, 0b11100110
 	saved := xgetbv()
 	_, b, _, _ := cpuid(7, 0)
-	const hasAVX2, hasAVX512F = 1 << 5, 1 << 16
+	const hasAVX2, hasAVX512F, hasAVX512DQ = 1 << 5, 1 << 16, 1 << 17
 	switch {
-	case saved&zmm == zmm && b&(hasAVX2|hasAVX512F) == hasAVX2|hasAVX512F:
+	case saved&zmm == zmm && b&(hasAVX2|hasAVX512F|hasAVX512DQ) == hasAVX2|hasAVX512F|hasAVX512DQ:
 		return avx512
 	case saved&ymm == ymm && b&hasAVX2 != 0:
 		return avx2

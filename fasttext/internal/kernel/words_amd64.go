@@ -1,0 +1,34 @@
+//go:build amd64 && !purego
+
+package kernel
+
+func (l level) unpack(dst []int32, units []uint16) int {
+	if l != avx512 {
+		return plainUnpack(dst, units)
+	}
+	return unpack512(&dst[0], &units[0], len(units))
+}
+
+func (l level) pairs(b *Buckets, dst []int32, hashes []uint32, words []int32, scratch []uint32) {
+	if l != avx512 || len(dst) == 0 || len(hashes) == 0 || b.count < fewBuckets {
+		b.plainPairs(dst, hashes, words)
+		return
+	}
+	if !gather512(&scratch[0], &hashes[0], len(hashes), &words[0], len(words)) {
+		panic("kernel: word out of range")
+	}
+	pairs512(&dst[0], &scratch[0], len(dst), b)
+}
+
+//go:noescape
+func unpack512(dst *int32, units *uint16, n int) (words int)
+
+// gather512 sets dst to the values of the table at n places below limit; false if one is not.
+//
+//go:noescape
+func gather512(dst, table *uint32, limit int, places *int32, n int) (ok bool)
+
+// pairs512 takes n+1 hashes.
+//
+//go:noescape
+func pairs512(dst *int32, hashes *uint32, n int, b *Buckets)
