@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
@@ -92,26 +93,30 @@ func (m *dense) steps(alpha, x, grad []float32) {
 // fillUniform draws the used rows from [-1/cols, 1/cols). Each row has random
 // numbers of its own, so the order does not matter.
 func (m *dense) fillUniform(ctx context.Context, seed, workers int) {
-	scale := 2 / float32(m.cols)
 	inParallel(ctx, workers, m.rows, 1<<14, func(from, to int) {
 		for i := m.nextUsed(from); i < to; i = m.nextUsed(i + 1) {
-			r := newRNG(seed, i)
-			row := m.row(i)
-			for j := range row {
-				row[j] = (float32(r.uint64()>>40)/(1<<24) - 0.5) * scale
-			}
+			kernel.Uniform(m.row(i), uint64(*newRNG(seed, i)), 1/float32(m.cols))
 		}
 	})
 }
 
-// finite reports whether every value is a number.
-func (m *dense) finite() bool {
-	for i := m.nextUsed(0); i < m.rows; i = m.nextUsed(i + 1) {
-		if !finite(m.row(i)) {
-			return false
+// finite reports whether every value is a number. Unused rows are looked at where they lie between used ones.
+func (m *dense) finite(workers int) bool {
+	const gap = 16 // rows
+	var wrong atomic.Bool
+	inParallel(context.Background(), workers, m.rows, 1<<12, func(from, to int) {
+		for i := m.nextUsed(from); i < to && !wrong.Load(); i = m.nextUsed(i) {
+			start := i
+			for next := i; next < to && next-i <= gap; next = m.nextUsed(next + 1) {
+				i = next
+			}
+			i++
+			if !finite(m.data[start*m.stride : (i-1)*m.stride+m.cols]) {
+				wrong.Store(true)
+			}
 		}
-	}
-	return true
+	})
+	return !wrong.Load()
 }
 
 // nextUsed returns the first row from i on that may be other than 0, or m.rows.
@@ -126,16 +131,13 @@ func (m *dense) nextUsed(i int) int {
 type rng uint64
 
 func newRNG(seed, stream int) *rng {
-	r := rng(uint64(seed)*0x9E3779B97F4A7C15 ^ uint64(stream)*0xD1B54A32D192ED03)
+	r := rng(uint64(seed)*kernel.Gamma ^ uint64(stream)*0xD1B54A32D192ED03)
 	return &r
 }
 
 func (r *rng) uint64() uint64 {
-	*r += 0x9E3779B97F4A7C15
-	z := uint64(*r)
-	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-	z = (z ^ z>>27) * 0x94D049BB133111EB
-	return z ^ z>>31
+	*r += kernel.Gamma
+	return kernel.Mix(uint64(*r))
 }
 
 func (r *rng) float64() float64 { return float64(r.uint64()>>11) / (1 << 53) }

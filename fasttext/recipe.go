@@ -186,7 +186,7 @@ func (p *problem) model(in *dense, s scoring) (*Model, error) {
 			}
 		}
 	}
-	if !in.finite() {
+	if !in.finite(p.threads) {
 		return nil, ErrDiverged
 	}
 	labels := p.corpus.labels.Count

@@ -213,7 +213,7 @@ func (t *trainer) train(ctx context.Context) error {
 	if t.best != nil {
 		t.best.restore(t)
 	}
-	if !t.in.finite() || !t.out.finite() {
+	if !t.in.finite(len(t.workers)) || !t.out.finite(len(t.workers)) {
 		return ErrDiverged
 	}
 	if t.opt.OnProgress != nil {

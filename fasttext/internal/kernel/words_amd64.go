@@ -20,6 +20,17 @@ func (l level) pairs(b *Buckets, dst []int32, hashes []uint32, words []int32, sc
 	pairs512(&dst[0], &scratch[0], len(dst), b)
 }
 
+func (l level) uniform(row []float32, state uint64, limit float32) {
+	if l != avx512 {
+		plainUniform(row, state, limit)
+		return
+	}
+	uniform512(&row[0], len(row), state, limit/(1<<23))
+}
+
+//go:noescape
+func uniform512(row *float32, n int, state uint64, scale float32)
+
 //go:noescape
 func unpack512(dst *int32, units *uint16, n int) (words int)
 

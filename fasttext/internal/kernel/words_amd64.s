@@ -172,3 +172,64 @@ rest:
 done:
 	VZEROUPPER
 	RET
+
+DATA steps<>+0(SB)/8, $1
+DATA steps<>+8(SB)/8, $2
+DATA steps<>+16(SB)/8, $3
+DATA steps<>+24(SB)/8, $4
+DATA steps<>+32(SB)/8, $5
+DATA steps<>+40(SB)/8, $6
+DATA steps<>+48(SB)/8, $7
+DATA steps<>+56(SB)/8, $8
+GLOBL steps<>(SB), RODATA|NOPTR, $64
+
+// func uniform512(row *float32, n int, state uint64, scale float32)
+TEXT ·uniform512(SB), NOSPLIT, $0-28
+	MOVQ         row+0(FP), DI
+	MOVQ         n+8(FP), CX
+	MOVQ         $const_gamma, AX
+	VPBROADCASTQ AX, Z16
+	VPMULLQ      steps<>(SB), Z16, Z0
+	VPADDQ.BCST  state+16(FP), Z0, Z0
+	SHLQ         $3, AX
+	VPBROADCASTQ AX, Z16
+	MOVQ         $const_mix1, AX
+	VPBROADCASTQ AX, Z17
+	MOVQ         $const_mix2, AX
+	VPBROADCASTQ AX, Z18
+	MOVL         $0x800000, AX
+	VPBROADCASTD AX, Z19
+	VBROADCASTSS scale+24(FP), Z20
+
+// Eight random numbers, sixteen values.
+block:
+	VPSRLQ    $30, Z0, Z1
+	VPXORQ    Z0, Z1, Z1
+	VPMULLQ   Z17, Z1, Z1
+	VPSRLQ    $27, Z1, Z2
+	VPXORQ    Z2, Z1, Z1
+	VPMULLQ   Z18, Z1, Z1
+	VPSRLQ    $31, Z1, Z2
+	VPXORQ    Z2, Z1, Z1
+	VPSRLD    $8, Z1, Z1
+	VPSUBD    Z19, Z1, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z20, Z1, Z1
+	CMPQ      CX, $16
+	JLT       rest
+	VMOVUPS   Z1, (DI)
+	VPADDQ    Z16, Z0, Z0
+	ADDQ      $64, DI
+	SUBQ      $16, CX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+rest:
+	MOVL    $1, AX
+	SHLL    CX, AX
+	DECL    AX
+	KMOVW   AX, K1
+	VMOVUPS Z1, K1, (DI)
+	VZEROUPPER
+	RET
