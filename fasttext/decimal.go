@@ -1,7 +1,9 @@
 package fasttext
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 )
 
@@ -34,51 +36,61 @@ const (
 // powers[i] is 10 to the power of leastExponent + i.
 var powers = [...]float64{1e-4, 1e-3, 1e-2, 1e-1, 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10}
 
-// appendPlain is AppendFloat for most numbers that have no exponent when they are printed; it is several times as fast. It reports
-// false for others, and if it can't be sure of the last digit.
+var wholePowers = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
+
+// leadingZeros is 0.000 in the order of bytes.
+const leadingZeros = '0' | '.'<<8 | '0'<<16 | '0'<<24 | '0'<<32
+
+// appendPlain is AppendFloat for most numbers that have no exponent when they are printed; it is more than twice as fast, having few branches
+// that depend on the number. It reports false for others, and if it can't be sure of the last digit.
 func appendPlain(dst []byte, x float64, digits int) ([]byte, bool) {
 	a := math.Abs(x)
 	if digits < 1 || digits > mostDigits || !(a >= powers[0] && a < powers[digits-leastExponent]) {
 		return dst, false
 	}
-	e := 0 // of the first digit, above leastExponent
-	for a >= powers[e+1] {
+	// The decimal exponent is that of two times log10(2), or one more.
+	e := (int(math.Float64bits(a)>>52) - 1023) * 1233 >> 12
+	if a >= powers[e+1-leastExponent] {
 		e++
 	}
-	e += leastExponent
 	// The product is a number of that many digits before the point; it is exact for values of 32 bits, and within 1e-9 for all.
 	scaled := a * powers[digits-1-e-leastExponent]
-	n := uint32(scaled)
-	switch rest := scaled - float64(n); {
-	case rest > 0.5+1e-6:
-		n++
-	case rest >= 0.5-1e-6:
+	n := int64(scaled + 0.5)
+	if math.Abs(scaled-float64(n)) >= 0.5-1e-6 {
 		return dst, false
 	}
-	var b [mostDigits]byte
-	for i := digits - 1; i >= 0; i-- {
-		b[i] = byte('0' + n%10)
-		n /= 10
-	}
-	if n > 0 { // it was rounded up to the next power of ten
+	if n == wholePowers[digits] { // rounded up to the next power of ten
 		if e++; e == digits {
 			return dst, false
 		}
-		b[0] = '1' // and zeros follow
+		n /= 10
 	}
-	last := digits
-	for last > 1 && b[last-1] == '0' {
-		last--
-	}
-	if math.Signbit(x) {
-		dst = append(dst, '-')
-	}
+	text, length := eightDigits(uint64(n * wholePowers[8-digits]))
+
+	at := len(dst)
+	dst = append(dst, "-\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"...)
+	at += int(math.Float64bits(x) >> 63) // after the sign, or in its place
 	if e < 0 {
-		dst = append(dst, "0.000"[:1-e]...)
-		return append(dst, b[:last]...), true
+		binary.LittleEndian.PutUint64(dst[at:], leadingZeros)
+		at += 1 - e
+		binary.LittleEndian.PutUint64(dst[at:], text)
+		return dst[:at+length], true
 	}
-	if last <= e+1 {
-		return append(dst, b[:e+1]...), true
+	whole := 8 * uint(e+1)
+	binary.LittleEndian.PutUint64(dst[at:], text&(1<<whole-1)|'.'<<whole|text>>whole<<(whole+8))
+	if length <= e+1 {
+		return dst[:at+e+1], true
 	}
-	return append(append(append(dst, b[:e+1]...), '.'), b[e+1:last]...), true
+	return dst[:at+length+1], true
+}
+
+// eightDigits returns the digits of a number below 10 to the eighth, from the lowest byte on, and how many are left without the
+// zeros at the end: at least one, unless the number is 0. Pairs of numbers are divided at once, by multiplying them.
+func eightDigits(n uint64) (text uint64, length int) {
+	fours := n/10000 | n%10000<<32
+	high := fours * 10486 >> 20 & (127<<32 | 127)
+	twos := high | (fours-100*high)<<16
+	tens := twos * 103 >> 10 & 0x000F000F000F000F
+	ones := tens | (twos-10*tens)<<8
+	return ones | 0x3030303030303030, 8 - bits.LeadingZeros64(ones)/8
 }

@@ -15,7 +15,7 @@ import (
 func plane(t testing.TB) *fasttext.Model {
 	t.Helper()
 	path := t.TempDir() + "/plane.vec"
-	const text = "7 2\nking 1 1\nman 1 0\nwoman 0 1\nqueen -0.1 2\nstone -1 -1\nsand -1 -0.9\nKING 0 0\n"
+	const text = "8 2\n</s> 1 -1\nking 1 1\nman 1 0\nwoman 0 1\nqueen -0.1 2\nstone -1 -1\nsand -1 -0.9\nKING 0 0\n"
 	if err := fasttext.WriteFile(path, func(w io.Writer) error { _, err := w.Write([]byte(text)); return err }); err != nil {
 		t.Fatal(err)
 	}

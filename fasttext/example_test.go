@@ -31,7 +31,7 @@ func ExampleTrain() {
 	// __label__billing
 }
 
-// Training stops when the validation text has not improved for three epochs, and keeps the best weights.
+// Training stops when the validation text has not improved for twenty epochs, and keeps the best weights.
 func ExampleTrainOptions_earlyStopping() {
 	const validation = "__label__billing where is the invoice\n__label__technical the screen does not work\n"
 	opt := fasttext.TrainOptions{Args: fasttext.SupervisedDefaults()}
@@ -46,7 +46,7 @@ func ExampleTrainOptions_earlyStopping() {
 			best, since = metrics.F1(), 0
 			return fasttext.KeepBest, nil
 		}
-		if since++; since == 3 {
+		if since++; since == 20 {
 			return fasttext.Stop, nil
 		}
 		return fasttext.Continue, nil

@@ -61,7 +61,7 @@ func TestQuantize(t *testing.T) {
 		{"odd rows in pairs", func(a *fasttext.Args) { a.Dim = 5 }, fasttext.QuantizeOptions{QNorm: true}},
 		{"one part", func(a *fasttext.Args) { a.Dim = 7 }, fasttext.QuantizeOptions{DSub: 20, QNorm: true}},
 		{"cutoff", nil, fasttext.QuantizeOptions{Cutoff: 200, QNorm: true}},
-		{"characters and cutoff", func(a *fasttext.Args) { a.WordNgrams, a.Minn, a.Maxn = 1, 2, 4 }, fasttext.QuantizeOptions{Cutoff: 900}},
+		{"characters and cutoff", func(a *fasttext.Args) { a.WordNgrams, a.Minn, a.Maxn = 1, 2, 4 }, fasttext.QuantizeOptions{Cutoff: 1400}},
 		{"hs", func(a *fasttext.Args) { a.Loss = fasttext.HierarchicalSoftmax }, fasttext.QuantizeOptions{QNorm: true, QOut: true}},
 		{"ova", func(a *fasttext.Args) { a.Loss = fasttext.OneVsAll }, fasttext.QuantizeOptions{QNorm: true, Cutoff: 900}},
 		{"retrained", nil, fasttext.QuantizeOptions{Cutoff: 150, QNorm: true, Epoch: 3, LR: 0.1, Retrain: bytes.NewReader(text)}},

@@ -153,7 +153,10 @@ func (m *Model) writeVectors(w io.Writer, n int, line func(s *scratch, i int) ([
 	if _, err := fmt.Fprintf(w, "%d %d\n", n, m.args.Dim); err != nil {
 		return err
 	}
-	const piece = 1024
+	const (
+		piece                  = 1024 // lines
+		usualWord, usualNumber = 10, 9
+	)
 	var (
 		mu       sync.Mutex
 		turn     = sync.NewCond(&mu)
@@ -163,7 +166,7 @@ func (m *Model) writeVectors(w io.Writer, n int, line func(s *scratch, i int) ([
 	inParallel(context.Background(), maxWorkers(), n, piece, func(from, to int) {
 		s := m.pool.Get().(*scratch) // the matrices are held already
 		defer m.pool.Put(s)
-		var text []byte
+		text := make([]byte, 0, (to-from)*(usualWord+usualNumber*m.args.Dim))
 		for i := from; i < to; i++ {
 			name, v := line(s, i)
 			text = append(append(text, name...), ' ')
