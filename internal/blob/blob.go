@@ -29,6 +29,7 @@ type Store interface {
 	ObjectStore
 	UploadStore
 	WebsiteStore
+	PolicyStore
 }
 
 // BucketStore is the set of buckets, one flat space of names.
@@ -88,6 +89,15 @@ type WebsiteStore interface {
 	Website(ctx context.Context, bucket string) (Website, error)
 	SetWebsite(ctx context.Context, bucket string, site Website) error
 	DeleteWebsite(ctx context.Context, bucket string) error
+}
+
+// PolicyStore keeps the policies of buckets, which say who else may use them. It
+// does not understand them.
+type PolicyStore interface {
+	// BucketPolicy fails with NoSuchBucketPolicy where there is none.
+	BucketPolicy(ctx context.Context, bucket string) (string, error)
+	SetBucketPolicy(ctx context.Context, bucket, policy string) error
+	DeleteBucketPolicy(ctx context.Context, bucket string) error
 }
 
 // Limits that S3 sets.

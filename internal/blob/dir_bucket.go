@@ -34,6 +34,7 @@ type bucketRecord struct {
 	Region  string    `json:"region"`
 	Created time.Time `json:"created"`
 	Website *Website  `json:"website,omitempty"`
+	Policy  string    `json:"policy,omitempty"`
 }
 
 func (r bucketRecord) info() BucketInfo {
@@ -214,15 +215,40 @@ func (d *Dir) SetWebsite(ctx context.Context, name string, site Website) error {
 			return err
 		}
 	}
-	return d.changeWebsite(ctx, name, &site)
+	return d.changeRecord(ctx, name, func(r *bucketRecord) { r.Website = &site })
 }
 
 // DeleteWebsite implements [WebsiteStore].
 func (d *Dir) DeleteWebsite(ctx context.Context, name string) error {
-	return d.changeWebsite(ctx, name, nil)
+	return d.changeRecord(ctx, name, func(r *bucketRecord) { r.Website = nil })
 }
 
-func (d *Dir) changeWebsite(ctx context.Context, name string, site *Website) error {
+// BucketPolicy implements [PolicyStore].
+func (d *Dir) BucketPolicy(ctx context.Context, name string) (string, error) {
+	b, err := d.bucket(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if b.record.Policy == "" {
+		return "", errs.New(errs.NotFound, CodeNoSuchPolicy, "The bucket policy does not exist: %s", name)
+	}
+	return b.record.Policy, nil
+}
+
+// SetBucketPolicy implements [PolicyStore].
+func (d *Dir) SetBucketPolicy(ctx context.Context, name, policy string) error {
+	return d.changeRecord(ctx, name, func(r *bucketRecord) { r.Policy = policy })
+}
+
+// DeleteBucketPolicy implements [PolicyStore].
+func (d *Dir) DeleteBucketPolicy(ctx context.Context, name string) error {
+	return d.changeRecord(ctx, name, func(r *bucketRecord) { r.Policy = "" })
+}
+
+// changeRecord changes what is kept of a bucket, on disk first.
+func (d *Dir) changeRecord(ctx context.Context, name string, change func(*bucketRecord)) error {
 	b, err := d.bucket(ctx, name)
 	if err != nil {
 		return err
@@ -233,7 +259,7 @@ func (d *Dir) changeWebsite(ctx context.Context, name string, site *Website) err
 		return noSuchBucket(name)
 	}
 	record := b.record
-	record.Website = site
+	change(&record)
 	if err := d.writeRecord(filepath.Join(b.dir, "bucket"), record); err != nil {
 		return storageError(err, "write the record of bucket "+name)
 	}

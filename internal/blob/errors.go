@@ -16,6 +16,7 @@ const (
 	CodeNoSuchKey               = "NoSuchKey"
 	CodeNoSuchUpload            = "NoSuchUpload"
 	CodeNoSuchWebsite           = "NoSuchWebsiteConfiguration"
+	CodeNoSuchPolicy            = "NoSuchBucketPolicy"
 	CodeBucketAlreadyOwnedByYou = "BucketAlreadyOwnedByYou"
 	CodeBucketNotEmpty          = "BucketNotEmpty"
 	CodeInvalidBucketName       = "InvalidBucketName"

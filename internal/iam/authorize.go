@@ -11,17 +11,26 @@ import (
 )
 
 // Authorize returns nil if the principal of ctx may perform action on resource:
-// its policies allow it and none denies it. Without a principal the error is
+// its policies, with that of the resource itself, allow it and none denies it.
+// Without a principal the error is
 // Unauthenticated with code CodeMissingToken; a refusal is Denied with code
 // AccessDeniedException and names principal, action, resource and what decided.
 // The decision is in the audit trail before it is returned; if it can't be, the
 // error is Internal.
 func (s *Service) Authorize(ctx context.Context, action, resource string) error {
-	return s.AuthorizeResource(ctx, action, resource, nil)
+	p, ok := PrincipalOf(ctx)
+	if !ok {
+		return errs.New(errs.Unauthenticated, CodeMissingToken, "Missing Authentication Token")
+	}
+	own, err := s.resourcePolicy(ctx, &p, action, resource)
+	if err != nil {
+		return err
+	}
+	return s.AuthorizeResource(ctx, action, resource, own)
 }
 
-// AuthorizeResource is Authorize on a resource that has a policy of its own,
-// such as a bucket's; nil if it has none.
+// AuthorizeResource is Authorize with the resource's own policy at hand, such as
+// the trust policy of a role; nil if it has none.
 func (s *Service) AuthorizeResource(ctx context.Context, action, resource string, own *policy.Attached) error {
 	p, ok := PrincipalOf(ctx)
 	if !ok {
@@ -39,6 +48,22 @@ func (s *Service) AuthorizeResource(ctx context.Context, action, resource string
 		return err
 	}
 	return errs.New(errs.Denied, CodeAccessDenied, "User: %s is not authorized to perform: %s on resource: %s %s", p.ARN, action, resource, why)
+}
+
+// resourcePolicy is the policy that the resource has itself, nil if none. The
+// root key may see, replace and remove the policy of a bucket whatever it says,
+// so that nobody can lock a bucket for good.
+func (s *Service) resourcePolicy(ctx context.Context, p *Principal, action, resource string) (*policy.Attached, error) {
+	if s.cfg.ResourcePolicy == nil {
+		return nil, nil
+	}
+	switch action {
+	case "s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy":
+		if p.AccessKeyID == s.cfg.RootKey.ID && p.AccessKeyID != "" {
+			return nil, nil
+		}
+	}
+	return s.cfg.ResourcePolicy(ctx, resource)
 }
 
 // decide is the decision alone. A principal that another package made up has no

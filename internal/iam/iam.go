@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam/policy"
 	"github.com/heliograph/heliograph/internal/keyring"
 	"github.com/heliograph/heliograph/internal/store"
 )
@@ -49,6 +50,11 @@ type Config struct {
 	// bucket and not the host. nil: Version 2 is accepted only on hosts that can't
 	// name a bucket, which are IP addresses and names without a dot.
 	BucketOfHost func(host string) string
+
+	// ResourcePolicy returns the policy that a resource has itself, such as a
+	// bucket's; nil if it has none. What it says counts wherever the resource is
+	// used. nil: no resource has one.
+	ResourcePolicy func(ctx context.Context, resource string) (*policy.Attached, error)
 }
 
 // Service knows the principals of one account. It is safe for concurrent use.

@@ -52,6 +52,12 @@ func (s *Service) TrainingPrincipal() Principal { return s.training }
 // buckets that have a website configuration.
 func (s *Service) AnonymousPrincipal() Principal { return s.anonymous }
 
+// UnsignedPrincipal is who sends unsigned requests for objects: they may do what
+// the policies of buckets allow everyone.
+func (s *Service) UnsignedPrincipal() Principal {
+	return Principal{ARN: "anonymous", AccountID: "anonymous", UserID: "anonymous", rights: &rights{who: s.anonymous.rights.who}}
+}
+
 // RootPrincipal is what the root key signs as: it may do everything. It is a
 // session of the execution role, since the SageMaker Python SDK reads its role
 // from GetCallerIdentity and refuses users.

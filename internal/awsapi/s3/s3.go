@@ -48,13 +48,14 @@ func New(store blob.Store, opt Options) http.Handler {
 	if opt.AccountID == "" {
 		opt.AccountID = "000000000000"
 	}
-	return &handler{store: store, opt: opt, bucketOf: BucketOfHost(opt.Hosts)}
+	return &handler{store: store, opt: opt, bucketOf: BucketOfHost(opt.Hosts), operations: operations}
 }
 
 type handler struct {
-	store    blob.Store
-	opt      Options
-	bucketOf func(host string) string
+	store      blob.Store
+	opt        Options
+	bucketOf   func(host string) string
+	operations []operation
 }
 
 // call is one request on its way through an operation.

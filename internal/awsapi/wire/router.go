@@ -25,6 +25,8 @@ type RouterOptions struct {
 	REST map[string]REST
 	// S3 gets what is left; required.
 	S3 http.Handler
+	// Unsigned is who sends requests to S3 without a signature; nil refuses them.
+	Unsigned func() iam.Principal
 	// Home gets unsigned GET / from browsers; nil leaves those to S3.
 	Home http.Handler
 	// Enrich adds to the context of a verified request; nil adds nothing but the principal.
@@ -96,6 +98,7 @@ type route struct {
 	handler  http.Handler
 	maxBody  int64
 	tooLarge error // nil: a general one
+	unsigned bool  // may come without a signature, if Unsigned says who sends it
 	fail     func(w http.ResponseWriter, r *http.Request, err error)
 }
 
@@ -111,6 +114,9 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			limitBody(r, to.maxBody, to.tooLarge)
 		}
 		res, err := verify(rt.opt.Verifier, r, to.service)
+		if errs.CodeOf(err) == iam.CodeMissingToken && to.unsigned && rt.opt.Unsigned != nil {
+			res, err = iam.Result{Principal: rt.opt.Unsigned(), Service: to.service}, nil
+		}
 		if err != nil {
 			to.fail(w, r, refused(r, rt.opt.Options, to.service, err))
 			return
@@ -161,7 +167,7 @@ func (rt *router) route(r *http.Request) route {
 }
 
 func (rt *router) s3() route {
-	return route{service: "s3", handler: rt.opt.S3, fail: writeS3Error}
+	return route{service: "s3", handler: rt.opt.S3, fail: writeS3Error, unsigned: true}
 }
 
 // unknown answers err, but only to those who have signed.

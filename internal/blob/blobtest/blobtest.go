@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		{"UploadRepeatedCompletion", testRepeatedCompletion},
 		{"ListUploads", testListUploads},
 		{"Website", testWebsite},
+		{"BucketPolicy", testBucketPolicy},
 		{"Cancelled", testCancelled},
 	}
 	for _, tt := range tests {

@@ -111,3 +111,33 @@ func testWebsite(t *testing.T, f *fixture) {
 		wantCode(t, err, blob.CodeNoSuchWebsite)
 	}
 }
+
+func testBucketPolicy(t *testing.T, f *fixture) {
+	_, err := f.BucketPolicy(f.ctx, bucket)
+	wantCode(t, err, blob.CodeNoSuchPolicy)
+	_, err = f.BucketPolicy(f.ctx, "absent")
+	wantCode(t, err, blob.CodeNoSuchBucket)
+	wantCode(t, f.SetBucketPolicy(f.ctx, "absent", "{}"), blob.CodeNoSuchBucket)
+	wantCode(t, f.DeleteBucketPolicy(f.ctx, "absent"), blob.CodeNoSuchBucket)
+	if err := f.SetWebsite(f.ctx, bucket, blob.Website{Index: "home"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, policy := range []string{"{ \"é\": \"\\n\" }", "{}"} {
+		if err := f.SetBucketPolicy(f.ctx, bucket, policy); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.BucketPolicy(f.ctx, bucket); err != nil || got != policy {
+			t.Errorf("the policy is %q, %v; want %q", got, err, policy)
+		}
+	}
+	for range 2 {
+		if err := f.DeleteBucketPolicy(f.ctx, bucket); err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.BucketPolicy(f.ctx, bucket)
+		wantCode(t, err, blob.CodeNoSuchPolicy)
+	}
+	if site, err := f.Website(f.ctx, bucket); err != nil || site.Index != "home" {
+		t.Errorf("the website beside it is %+v, %v", site, err)
+	}
+}
