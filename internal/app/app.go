@@ -118,7 +118,7 @@ func (a *App) openData(ctx context.Context) error {
 	}
 	a.iam, err = iam.New(iam.Config{
 		RootKey: key, AccountID: a.cfg.AccountID, Region: a.cfg.Region, BucketOfHost: s3.BucketOfHost(s3Hosts),
-		DB: a.db, Keyring: a.ring, Recorder: recorder, Log: a.log,
+		DB: a.db, Keyring: a.ring, Recorder: recorder, Log: a.log, ResourcePolicy: s3.NewPolicies(blobs).Of,
 	})
 	if err != nil {
 		return err

@@ -96,8 +96,9 @@ func (a *App) awsHandler() http.Handler {
 		REST: map[string]wire.REST{
 			"sagemaker": {Handler: runtime.New(a.serving, opt), Path: "/endpoints/", MaxBody: runtime.MaxBody, TooLarge: runtime.ErrTooLarge()},
 		},
-		S3:   s3.New(a.blobs, s3.Options{Authorize: a.iam.Authorize, Logger: a.log, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Hosts: s3Hosts}),
-		Home: http.RedirectHandler(rest.DocsPath, http.StatusFound),
+		Unsigned: a.iam.UnsignedPrincipal,
+		S3:       s3.New(a.blobs, s3.Options{Authorize: a.iam.Authorize, Logger: a.log, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Hosts: s3Hosts}),
+		Home:     http.RedirectHandler(rest.DocsPath, http.StatusFound),
 		Enrich: func(ctx context.Context, res iam.Result) context.Context {
 			if res.Chunks == nil {
 				return ctx

@@ -25,8 +25,8 @@ import (
 // Options configure the handler.
 type Options struct {
 	// Authorize says whether the principal of ctx may perform an S3 action, such
-	// as "s3:GetObject", on a resource, such as "arn:aws:s3:::bucket/key"; nil
-	// refuses everything.
+	// as "s3:GetObject", on a resource, such as "arn:aws:s3:::bucket/key", where
+	// the policies of buckets (see Policies) count too; nil refuses everything.
 	Authorize func(ctx context.Context, action, resource string) error
 	// Logger gets a line for each internal error; nil: slog.Default().
 	Logger *slog.Logger
@@ -103,6 +103,7 @@ func (c *call) serve() error {
 	}
 	c.operation = op.name
 	wire.SetOperation(c.ctx, op.name)
+	c.ctx = c.withKeys(c.ctx)
 	if action := op.needs.front(); action != "" {
 		if err := c.authorize(action, arn(c.bucket, c.key)); err != nil {
 			return err
