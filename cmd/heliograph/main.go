@@ -83,7 +83,8 @@ Start with "heliograph demo", or "heliograph train --help" for files on disk.`,
 			root.AddCommand(c)
 		}
 	}
-	add("server", newServeCommand(), newDemoCommand(), newRouteCommand(), newBackupCommand(), newRestoreCommand())
+	add("server", newServeCommand(), newDemoCommand(), newRouteCommand(), newBackupCommand(), newRestoreCommand(),
+		newAuditCommand(), newOperationsCommand())
 	add("files", newDatasetCommand(), newTrainCommand(), newPredictCommand(), newEvaluateCommand(), newCalibrateCommand(), newQuantizeCommand(), newFastTextCommand())
 	return root
 }

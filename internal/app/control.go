@@ -30,9 +30,9 @@ var s3Hosts = []string{"localhost"}
 func (a *App) controlHandler() http.Handler {
 	aws := a.awsHandler()
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusOK, "alive") })
-	mux.HandleFunc("GET /readyz", a.ready)
-	mux.Handle("GET /metrics", a.metrics.Handler())
+	for _, p := range a.plain() {
+		mux.Handle("GET "+p.path, p.handler)
+	}
 	mux.Handle("/api/", a.restHandler())
 	mux.Handle("/", aws)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -46,6 +46,20 @@ func (a *App) controlHandler() http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// plain are the paths that anybody may fetch.
+func (a *App) plain() []plain {
+	return []plain{
+		{"/healthz", "Health", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusOK, "alive") })},
+		{"/readyz", "Readiness", http.HandlerFunc(a.ready)},
+		{"/metrics", "Metrics", a.metrics.Handler()},
+	}
+}
+
+type plain struct {
+	path, name string
+	handler    http.Handler
 }
 
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
@@ -108,15 +122,27 @@ func (a *App) awsHandler() http.Handler {
 	})
 }
 
+// restAPI is the REST API without the check of signatures.
+func (a *App) restAPI() http.Handler {
+	opt := rest.Options{
+		Routes: a.routes, Authorizer: a.iam, RequestID: wire.RequestID, SetError: wire.SetError, Logger: a.log,
+		Info: func() rest.Info {
+			info := rest.Info{Version: a.version, Region: a.cfg.Region, Account: a.cfg.AccountID}
+			if a.control != nil {
+				info.Listeners = rest.Listeners{Public: a.PublicURL(), Control: a.ControlURL()}
+			}
+			return info
+		},
+	}
+	if a.audit != nil {
+		opt.Audit = a.audit
+	}
+	return rest.New(opt)
+}
+
 // restHandler is the REST API: signed, but for its documentation.
 func (a *App) restHandler() http.Handler {
-	api := rest.New(rest.Options{
-		Routes: a.routes, Authorizer: a.iam, RequestID: wire.RequestID, Logger: a.log,
-		Info: func() rest.Info {
-			return rest.Info{Version: a.version, Region: a.cfg.Region, Account: a.cfg.AccountID,
-				Listeners: rest.Listeners{Public: a.PublicURL(), Control: a.ControlURL()}}
-		},
-	})
+	api := a.restAPI()
 	signed := wire.Authenticate(a.iam, api, wire.AuthOptions{
 		Options: wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall}, Service: restService, WriteError: rest.WriteError,
 	})

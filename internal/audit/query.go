@@ -39,8 +39,9 @@ type Query struct {
 type Page struct {
 	Entries []json.RawMessage // as they are in the trail; each decodes to an Entry
 	// Next is the token of the next page. Newest first, "" is the end. Oldest first
-	// there is always one, and at the end an empty page, which may fill later.
+	// there is always one, since more may come.
 	Next string
+	End  bool // there is no next page yet
 }
 
 // Bounds of a page.
@@ -156,10 +157,12 @@ func (s *search) backward() (Page, error) {
 	for ; err == nil && i >= 0; i-- {
 		var done bool
 		if done, err = s.fileBackward(i, at); done || errors.Is(err, fs.ErrNotExist) {
-			return s.page, nil // a file that went away was past its time, and so are those before it
+			err = nil // a file that went away was past its time, and so are those before it
+			break
 		}
 		at = -1
 	}
+	s.page.End = s.page.Next == ""
 	return s.page, err
 }
 
@@ -228,6 +231,7 @@ func (s *search) forward() (Page, error) {
 		}
 		at = 0
 	}
+	s.page.End = true
 	return s.page, err
 }
 
@@ -277,6 +281,7 @@ func (s *search) fileForward(i int, at int64) (done bool, err error) {
 		}
 		verdict := s.match(line)
 		if verdict == behind {
+			s.page.End = true
 			return true, nil
 		}
 		if verdict == hit {

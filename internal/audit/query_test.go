@@ -29,7 +29,7 @@ func all(t *testing.T, trail *audit.Trail, q audit.Query) (found []string) {
 				found = append(found, e.Request)
 			}
 		}
-		if q.Token = page.Next; q.Token == "" || q.Oldest && len(page.Entries) == 0 {
+		if q.Token = page.Next; page.End {
 			return found
 		}
 	}
@@ -118,7 +118,7 @@ func TestFollow(t *testing.T) {
 					seen++
 				}
 			}
-			if len(page.Entries) == 0 {
+			if page.End {
 				break
 			}
 		}

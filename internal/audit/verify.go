@@ -255,3 +255,75 @@ func ParsePoint(text string) (p Point, err error) {
 	copy(p.Hash[:], b)
 	return p, nil
 }
+
+// VerifyExport checks a file of entries that follow each other, as an export of
+// everything in a time has them.
+func VerifyExport(path string, opt VerifyOptions) (*Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	v := &verifier{opt: opt, report: &Report{Files: 1}, points: map[uint64]Point{}}
+	for _, p := range opt.Points {
+		v.points[p.Seq] = p
+	}
+	name, r := filepath.Base(path), v.report
+	for l := newLines(f, 0); ; {
+		line, err := l.next()
+		if err == io.EOF {
+			break
+		}
+		if errors.Is(err, errTorn) {
+			v.problem(name, l.number, "the line has no end")
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		p, err := v.follow(l.number, line)
+		if err != nil {
+			v.problem(name, l.number, "%v", err)
+			break
+		}
+		if r.Last = p; l.number == 1 {
+			r.First = p
+		}
+		v.look(name, l.number, line, p)
+	}
+	if r.First.Seq == 0 {
+		v.problem(name, 0, "it has no entries")
+	}
+	for _, p := range v.points {
+		v.problem("noted position", 0, "entry %d is not in the export", p.Seq)
+	}
+	if v.damaged != nil && r.Problem == nil {
+		r.Problem = v.damaged
+	}
+	return r, nil
+}
+
+// follow checks a line of an export. The hash of the first can be checked only
+// if the line names the one before it.
+func (v *verifier) follow(number int, line []byte) (Point, error) {
+	if number > 1 {
+		return next(v.report.Last, line)
+	}
+	_, p, err := tail(line)
+	if err != nil {
+		return p, err
+	}
+	e, err := decode(line)
+	if err != nil {
+		return p, err
+	}
+	if e.Previous == "" {
+		v.report.Notes = append(v.report.Notes, fmt.Sprintf("the hash of entry %d, the first, can't be checked without the entry before it", p.Seq))
+		return p, nil
+	}
+	before := Point{Seq: p.Seq - 1}
+	if err := parseHash(&before, e.Previous); err != nil {
+		return p, err
+	}
+	return next(before, line)
+}

@@ -38,7 +38,7 @@ func (g *Gateway) api(x *exchange, r *http.Request, api, stage, path string) {
 		x.fail(errMissingToken)
 		return
 	}
-	if err := g.Authorizer.Authorize(r.Context(), "execute-api:Invoke", g.Routes.ARN(rt, r.Method)); err != nil {
+	if err := g.Authorizer.Authorize(r.Context(), actionInvoke, g.Routes.ARN(rt, r.Method)); err != nil {
 		g.refuse(x, err)
 		return
 	}

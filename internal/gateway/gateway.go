@@ -115,7 +115,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	x := &exchange{ResponseWriter: w, ids: newIDs(r.Header.Get(headerTrace))}
 	r = r.WithContext(g.Anonymous(iam.WithRequest(r.Context(), iam.RequestInfo{
-		RequestID: x.request, SourceIP: sourceIP(r), UserAgent: r.UserAgent(), Secure: r.TLS != nil, Time: began,
+		RequestID: x.request, SourceIP: sourceIP(r), UserAgent: r.UserAgent()[:min(200, len(r.UserAgent()))], Secure: r.TLS != nil, Time: began,
 	})))
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -157,6 +157,25 @@ func (g *Gateway) audit(x *exchange, r *http.Request) {
 	}
 }
 
+// Operations lists what the listener answers, with the action of each. What is
+// in a path may be in the host's name as well.
+func (g *Gateway) Operations() []iam.Declared {
+	api := iam.Declared{Service: "execute-api", Operation: "Invoke", Protocol: "http", Listener: "public", Method: "ANY", Action: actionInvoke, Anonymous: true}
+	stage, site := api, iam.Declared{Service: "s3", Operation: "WebsiteGetObject", Protocol: "http", Listener: "public", Method: http.MethodGet,
+		Path: "/" + siteSegment + "/{bucket}/{key...}", Action: actionSite, Anonymous: true}
+	api.Path, stage.Path = "/{path...}", "/"+apiSegment+"/{api}/{stage}/{path...}"
+	return []iam.Declared{api, stage, site}
+}
+
+// The actions that requests are authorised as, and the first segments of paths
+// that stand for a host's name.
+const (
+	actionInvoke = "execute-api:Invoke"
+	actionSite   = "s3:GetObject"
+	apiSegment   = "_api"
+	siteSegment  = "_site"
+)
+
 // dispatch tells by host and path whose request it is.
 func (g *Gateway) dispatch(x *exchange, r *http.Request) {
 	host := hostname(r.Host)
@@ -170,10 +189,10 @@ func (g *Gateway) dispatch(x *exchange, r *http.Request) {
 		return
 	}
 	switch first, rest := cutSegment(r.URL.Path); first {
-	case "_site":
+	case siteSegment:
 		bucket, path := cutSegment(rest)
 		g.site(x, r, bucket, path)
-	case "_api":
+	case apiSegment:
 		api, rest := cutSegment(rest)
 		stage, path := cutSegment(rest)
 		g.api(x, r, api, stage, path)

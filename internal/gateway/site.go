@@ -79,7 +79,7 @@ func (g *Gateway) open(r *http.Request, bucket, key string) (blob.Object, error)
 	if !plainKey(key) {
 		return nil, errs.New(errs.NotFound, "NoSuchKey", "The specified key does not exist.")
 	}
-	if err := g.Authorizer.Authorize(r.Context(), "s3:GetObject", "arn:aws:s3:::"+bucket+"/"+key); err != nil {
+	if err := g.Authorizer.Authorize(r.Context(), actionSite, "arn:aws:s3:::"+bucket+"/"+key); err != nil {
 		return nil, err
 	}
 	return g.Sites.Open(r.Context(), bucket, key)

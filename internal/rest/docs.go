@@ -34,10 +34,8 @@ func document(spec *huma.OpenAPI) []byte {
 	var operations []docOperation
 	for _, path := range sortedKeys(spec.Paths) {
 		item := spec.Paths[path]
-		for _, op := range []*huma.Operation{item.Get, item.Put, item.Post, item.Patch, item.Delete} {
-			if op != nil {
-				operations = append(operations, describe(spec, op))
-			}
+		for _, op := range operationsOf(item) {
+			operations = append(operations, describe(spec, op))
 		}
 	}
 	var out bytes.Buffer
@@ -46,6 +44,15 @@ func document(spec *huma.OpenAPI) []byte {
 		panic(fmt.Sprintf("rest: render the documentation: %v", err)) // of our own template: a test would show it
 	}
 	return out.Bytes()
+}
+
+func operationsOf(item *huma.PathItem) (all []*huma.Operation) {
+	for _, op := range []*huma.Operation{item.Get, item.Put, item.Post, item.Patch, item.Delete} {
+		if op != nil {
+			all = append(all, op)
+		}
+	}
+	return all
 }
 
 func describe(spec *huma.OpenAPI, op *huma.Operation) docOperation {

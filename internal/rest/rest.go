@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/route"
 )
 
@@ -63,8 +64,10 @@ type Listeners struct {
 type Options struct {
 	Routes     Routes
 	Authorizer Authorizer
-	Info       func() Info                      // asked for each answer, since listeners may be bound late
-	RequestID  func(ctx context.Context) string // names the request in the log; may be nil
+	Info       func() Info                            // asked for each answer, since listeners may be bound late
+	RequestID  func(ctx context.Context) string       // names the request in the log; may be nil
+	SetError   func(ctx context.Context, code string) // names the error for the audit trail; may be nil
+	Audit      Audit                                  // nil: there is no audit trail
 	Logger     *slog.Logger
 }
 
@@ -94,6 +97,7 @@ func New(opt Options) http.Handler {
 	h := humago.New(mux, config)
 	a.routes(h)
 	a.info(h)
+	a.audit(h)
 	spec, err := json.MarshalIndent(h.OpenAPI(), "", "  ")
 	if err != nil {
 		panic(fmt.Sprintf("rest: encode the OpenAPI document: %v", err)) // of our own declarations: a test would show it
@@ -112,7 +116,31 @@ func New(opt Options) http.Handler {
 		writeProblem(w, problem(errs.New(errs.NotFound, "UnknownOperation",
 			"There is no operation %s %.200s. The operations are listed at %s.", r.Method, r.URL.Path, DocsPath)))
 	})
-	return a.guard(mux)
+	return &handler{a.guard(mux), h.OpenAPI()}
+}
+
+// handler is the API with what it declares.
+type handler struct {
+	http.Handler
+	spec *huma.OpenAPI
+}
+
+// actionExtension is where the OpenAPI document has an operation's permission.
+const actionExtension = "x-iam-action"
+
+// Operations lists what is offered, with the action of each.
+func (h *handler) Operations() []iam.Declared {
+	all := []iam.Declared{
+		{Service: "heliograph", Operation: "Docs", Protocol: "http", Method: http.MethodGet, Path: DocsPath, Anonymous: true},
+		{Service: "heliograph", Operation: "OpenAPI", Protocol: "http", Method: http.MethodGet, Path: OpenAPIPath, Anonymous: true},
+	}
+	for path, item := range h.spec.Paths {
+		for _, op := range operationsOf(item) {
+			action, _ := op.Extensions[actionExtension].(string)
+			all = append(all, iam.Declared{Service: "heliograph", Operation: op.OperationID, Protocol: "rest", Method: op.Method, Path: path, Action: action})
+		}
+	}
+	return all
 }
 
 // guard recovers panics, and sets what every answer has.
@@ -142,8 +170,12 @@ func (a *api) requestID(ctx context.Context) string {
 
 // operation declares one operation. Its errors become problems, and those that
 // are nobody's but the server's are logged.
-func operation[In, Out any](a *api, h huma.API, op huma.Operation, fn func(context.Context, *In) (*Out, error)) {
+//
+// action is the permission that it needs; the service that it calls asks for it.
+func operation[In, Out any](a *api, h huma.API, action string, op huma.Operation, fn func(context.Context, *In) (*Out, error)) {
+	op.Extensions = map[string]any{actionExtension: action}
 	huma.Register(h, op, func(ctx context.Context, in *In) (*Out, error) {
+		iam.SetOperation(ctx, op.OperationID)
 		out, err := fn(ctx, in)
 		if err == nil {
 			return out, nil
@@ -151,12 +183,15 @@ func operation[In, Out any](a *api, h huma.API, op huma.Operation, fn func(conte
 		if errs.KindOf(err) == errs.Internal {
 			a.Logger.Error("rest: "+op.OperationID, "request_id", a.requestID(ctx), "error", err)
 		}
+		if a.SetError != nil {
+			a.SetError(ctx, errs.CodeOf(err))
+		}
 		return nil, problem(err)
 	})
 }
 
 func (a *api) info(h huma.API) {
-	operation(a, h, huma.Operation{
+	operation(a, h, "heliograph:GetInfo", huma.Operation{
 		OperationID: "GetInfo", Method: http.MethodGet, Path: Prefix + "/info", Tags: []string{"Server"},
 		Summary: "Tell version, region, account and listeners",
 		Errors:  []int{401, 403},

@@ -55,7 +55,7 @@ type putInput struct {
 func (a *api) routes(h huma.API) {
 	const one = Prefix + "/routes/{path}"
 	tags := []string{"Routes"}
-	operation(a, h, huma.Operation{
+	operation(a, h, "apigateway:GET", huma.Operation{
 		OperationID: "ListRoutes", Method: http.MethodGet, Path: Prefix + "/routes", Tags: tags,
 		Summary: "List all routes",
 		Errors:  []int{401, 403},
@@ -70,7 +70,7 @@ func (a *api) routes(h huma.API) {
 		}
 		return &struct{ Body RouteList }{list}, nil
 	})
-	operation(a, h, huma.Operation{
+	operation(a, h, "apigateway:GET", huma.Operation{
 		OperationID: "GetRoute", Method: http.MethodGet, Path: one, Tags: tags,
 		Summary: "Show a route",
 		Errors:  []int{401, 403, 404},
@@ -78,7 +78,7 @@ func (a *api) routes(h huma.API) {
 		r, err := a.Routes.Get(ctx, in.path())
 		return &routeBody{view(r)}, err
 	})
-	operation(a, h, huma.Operation{
+	operation(a, h, "apigateway:PUT", huma.Operation{
 		OperationID: "PutRoute", Method: http.MethodPut, Path: one, Tags: tags,
 		Summary:      "Create or replace a route",
 		Errors:       []int{400, 401, 403, 409, 422},
@@ -93,7 +93,7 @@ func (a *api) routes(h huma.API) {
 		})
 		return &routeBody{view(r)}, err
 	})
-	operation(a, h, huma.Operation{
+	operation(a, h, "apigateway:DELETE", huma.Operation{
 		OperationID: "DeleteRoute", Method: http.MethodDelete, Path: one, Tags: tags,
 		Summary:       "Remove a route",
 		Errors:        []int{401, 403, 404},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/awsapi/wire"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/serving"
 )
 
@@ -56,9 +57,9 @@ type handler struct {
 var operations = map[string]string{"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync"}
 
 // Operations lists what is offered, with the action of each.
-func (h *handler) Operations() (all []wire.Declared) {
+func (h *handler) Operations() (all []iam.Declared) {
 	for path, name := range operations {
-		all = append(all, wire.Declared{Service: "sagemaker", Operation: name, Protocol: "rest-json", Method: http.MethodPost,
+		all = append(all, iam.Declared{Service: "sagemaker", Operation: name, Protocol: "rest-json", Method: http.MethodPost,
 			Path: "/endpoints/{name}/" + path, Action: "sagemaker:" + name})
 	}
 	return all

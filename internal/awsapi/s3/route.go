@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/heliograph/heliograph/internal/awsapi/wire"
+	"github.com/heliograph/heliograph/internal/iam"
 )
 
 // scope is what a request is about.
@@ -90,11 +90,11 @@ var subresources = []string{
 }
 
 // Operations lists what is offered, with the action of each.
-func (h *handler) Operations() (all []wire.Declared) {
+func (h *handler) Operations() (all []iam.Declared) {
 	paths := map[scope]string{service: "/", bucket: "/{bucket}", object: "/{bucket}/{key...}"}
 	for _, op := range operations {
 		actions := strings.Fields(strings.TrimPrefix(string(op.needs), "each "))
-		all = append(all, wire.Declared{Service: "s3", Operation: op.name, Protocol: "rest-xml", Method: op.method, Path: paths[op.scope],
+		all = append(all, iam.Declared{Service: "s3", Operation: op.name, Protocol: "rest-xml", Method: op.method, Path: paths[op.scope],
 			Query: op.sub, Header: op.header, Action: actions[0], Also: actions[1:], Each: op.needs.front() == ""})
 	}
 	return all

@@ -2,28 +2,10 @@ package wire
 
 import (
 	"cmp"
-	"slices"
 	"strings"
+
+	"github.com/heliograph/heliograph/internal/iam"
 )
-
-// Declared is an operation as the handler that routes to it declares it, with
-// the permission that it needs.
-type Declared struct {
-	Service   string   `json:"service"`             // "sagemaker", "s3", …
-	Operation string   `json:"operation"`           // "CreateModel"
-	Protocol  string   `json:"protocol"`            // "json", "query", "cbor", "rest-json", "rest-xml" or "http"
-	Method    string   `json:"method"`              // of HTTP
-	Path      string   `json:"path"`                // {name} stands for one segment, {name...} for the rest
-	Query     string   `json:"query,omitempty"`     // query parameter that must be there
-	Header    string   `json:"header,omitempty"`    // header that must be there; of AWS JSON with its value
-	Action    string   `json:"action,omitempty"`    // IAM action; "" if the operation needs no permission
-	Also      []string `json:"also,omitempty"`      // actions asked for besides, if the request is about what they guard
-	Each      bool     `json:"each,omitempty"`      // each item of the request is decided for itself, and answered so
-	Anonymous bool     `json:"anonymous,omitempty"` // needs no signature
-}
-
-// Declarer is a handler that can say which operations it answers.
-type Declarer interface{ Operations() []Declared }
 
 // permission is what a caller needs for an operation.
 type permission struct {
@@ -59,8 +41,8 @@ func (o QueryOperation) Open() QueryOperation {
 }
 
 // of is the declaration of an operation of a service.
-func (p permission) of(service, name string) Declared {
-	d := Declared{Service: service, Operation: name, Method: "POST", Path: "/", Also: p.also}
+func (p permission) of(service, name string) iam.Declared {
+	d := iam.Declared{Service: service, Operation: name, Method: "POST", Path: "/", Also: p.also}
 	if !p.open {
 		d.Action = cmp.Or(p.action, service+":"+name)
 	}
@@ -68,7 +50,7 @@ func (p permission) of(service, name string) Declared {
 }
 
 // Operations lists what the service offers.
-func (h *jsonHandler) Operations() (all []Declared) {
+func (h *jsonHandler) Operations() (all []iam.Declared) {
 	service, _, _ := strings.Cut(strings.ToLower(h.target), "_")
 	if h.opt.Service != h.target {
 		service = h.opt.Service
@@ -78,7 +60,7 @@ func (h *jsonHandler) Operations() (all []Declared) {
 		d.Protocol, d.Header = "json", "X-Amz-Target: "+h.target+"."+name
 		all = append(all, d)
 	}
-	return sorted(all)
+	return iam.SortDeclared(all)
 }
 
 // Needs is Operation's.
@@ -88,29 +70,29 @@ func (o CBOROperation) Needs(action string, also ...string) CBOROperation {
 }
 
 // Operations lists what the service offers.
-func (h *cborHandler) Operations() (all []Declared) {
+func (h *cborHandler) Operations() (all []iam.Declared) {
 	for name, op := range h.ops {
 		d := op.of(h.opt.Service, name)
 		d.Protocol, d.Path, d.Header = "cbor", "/service/"+h.name+"/operation/"+name, "Smithy-Protocol: "+cborProtocol
 		all = append(all, d)
 	}
-	return sorted(all)
+	return iam.SortDeclared(all)
 }
 
 // Operations lists what the service offers.
-func (h *queryHandler) Operations() (all []Declared) {
+func (h *queryHandler) Operations() (all []iam.Declared) {
 	for name, op := range h.ops {
 		d := op.of(h.opt.Service, name)
 		d.Protocol, d.Query = "query", "Action="+name+"&Version="+h.version
 		all = append(all, d)
 	}
-	return sorted(all)
+	return iam.SortDeclared(all)
 }
 
 // Operations lists what all services behind the router offer.
-func (rt *router) Operations() (all []Declared) {
+func (rt *router) Operations() (all []iam.Declared) {
 	add := func(h any) {
-		if d, ok := h.(Declarer); ok {
+		if d, ok := h.(iam.Declarer); ok {
 			all = append(all, d.Operations()...)
 		}
 	}
@@ -127,14 +109,5 @@ func (rt *router) Operations() (all []Declared) {
 		add(r.Handler)
 	}
 	add(rt.opt.S3)
-	return sorted(all)
-}
-
-func sorted(all []Declared) []Declared {
-	slices.SortFunc(all, func(a, b Declared) int {
-		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
-	})
-	return slices.CompactFunc(all, func(a, b Declared) bool {
-		return a.Service == b.Service && a.Operation == b.Operation && a.Path == b.Path && a.Method == b.Method
-	})
+	return iam.SortDeclared(all)
 }

@@ -12,12 +12,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/rest"
 	"github.com/heliograph/heliograph/internal/route"
@@ -86,6 +88,39 @@ func (c *Client) PutRoute(ctx context.Context, path string, spec rest.RouteSpec)
 // DeleteRoute removes the route of the path.
 func (c *Client) DeleteRoute(ctx context.Context, path string) error {
 	return c.callRoute(ctx, http.MethodDelete, path, nil, nil)
+}
+
+// FindAudit returns a page of the audit trail's entries.
+func (c *Client) FindAudit(ctx context.Context, q audit.Query) (out rest.AuditPage, err error) {
+	values := url.Values{}
+	set := func(name, value string) {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	stamp := func(name string, at time.Time) {
+		if !at.IsZero() {
+			set(name, at.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	stamp("from", q.From)
+	stamp("to", q.To)
+	for name, value := range map[string]string{"principal": q.Principal, "key": q.Key, "action": q.Action, "resource": q.Resource, "operation": q.Operation,
+		"request": q.Request, "source": q.Source, "error": q.Error, "decision": q.Decision, "token": q.Token} {
+		set(name, value)
+	}
+	if q.Oldest {
+		set("oldest", "true")
+	}
+	if q.Limit > 0 {
+		set("limit", strconv.Itoa(q.Limit))
+	}
+	return out, c.call(ctx, http.MethodGet, "/audit?"+values.Encode(), nil, &out)
+}
+
+// AuditPosition asks how far the audit trail reaches.
+func (c *Client) AuditPosition(ctx context.Context) (out rest.AuditPosition, err error) {
+	return out, c.call(ctx, http.MethodGet, "/audit/position", nil, &out)
 }
 
 // callRoute calls the resource of a route, whose path is one segment of the URL.
