@@ -39,6 +39,7 @@ func TestNotebook(t *testing.T) {
 	const job = "blazingtext-2026-11-22-14-07-29-710"
 	run("fit", func(n notebook) { n.fit(job) })
 	run("fit with options", notebook.fitWithOptions)
+	run("analytics", func(n notebook) { n.analytics(job) })
 	run("attach", func(n notebook) { n.attach(job) })
 	const endpoint = "blazingtext-2026-11-22-14-09-01-123"
 	run("deploy", func(n notebook) { n.deploy(job, endpoint) })

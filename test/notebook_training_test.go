@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -102,6 +104,34 @@ func (n notebook) fitWithOptions() {
 		"ModelArtifacts.S3ModelArtifacts", `"s3://`+notebookBucket+`/+`+job+`/output/model\.tar\.gz"`)
 	// Stop after the end is refused; the SDK takes this code for the end.
 	n.refused("StopTrainingJob", `{"TrainingJobName": "`+job+`"}`, "ValidationException", "")
+}
+
+// analytics is Estimator.training_job_analytics.dataframe, which asks for the
+// metrics that the job's definitions name, minute by minute.
+func (n notebook) analytics(job string) {
+	described := n.call("DescribeTrainingJob", `{"TrainingJobName": "`+job+`"}`)
+	ends := must(strconv.ParseFloat(fmt.Sprint(described.at("TrainingEndTime")), 64)) + 60
+	for i, metric := range []string{"train:accuracy", "validation:accuracy", "train:mean_rho"} {
+		body := fmt.Sprintf(`{"Namespace": "/aws/sagemaker/TrainingJobs", "MetricName": %q, "Dimensions": [{"Name": "TrainingJobName", "Value": %q}],
+			"StartTime": %s, "EndTime": %.3f, "Period": 60, "Statistics": ["Average"]}`, metric, job, described.at("TrainingStartTime"), ends)
+		res, content := n.send("POST", "monitoring", "/", map[string]string{"Content-Type": "application/x-amz-json-1.0",
+			"X-Amz-Target": "GraniteServiceVersion20100801.GetMetricStatistics", "X-Amzn-Query-Mode": "true"}, body)
+		var out reply
+		decoder := json.NewDecoder(strings.NewReader(content))
+		decoder.UseNumber()
+		if err := decoder.Decode(&out.value); err != nil || res.StatusCode != 200 {
+			n.Fatalf("%s: %d %s", metric, res.StatusCode, content)
+		}
+		if metric == "train:mean_rho" { // which only word vectors have: the SDK warns
+			n.reads(metric, out, "Datapoints", `\[\]`)
+			continue
+		}
+		n.reads(metric, out, "Label", `"`+metric+`"`, "Datapoints.0.Timestamp", epoch)
+		final := fmt.Sprint(described.at(fmt.Sprint("FinalMetricDataList.", i, ".Value")))
+		if got := fmt.Sprint(out.at("Datapoints.0.Average")); math.Abs(must(strconv.ParseFloat(got, 64))-must(strconv.ParseFloat(final, 64))) > 1e-6 {
+			n.Errorf("%s is %s, and finally %s", metric, got, final)
+		}
+	}
 }
 
 // attach is Estimator.attach, which reads without defaults.
