@@ -75,6 +75,7 @@ Start with "heliograph demo", or "heliograph train --help" for files on disk.`,
 	}
 	root.AddGroup(
 		&cobra.Group{ID: "server", Title: "Server:"},
+		&cobra.Group{ID: "access", Title: "Access:"},
 		&cobra.Group{ID: "files", Title: "Models and data on disk:"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
@@ -84,7 +85,8 @@ Start with "heliograph demo", or "heliograph train --help" for files on disk.`,
 		}
 	}
 	add("server", newServeCommand(), newDemoCommand(), newRouteCommand(), newBackupCommand(), newRestoreCommand(),
-		newAuditCommand(), newOperationsCommand())
+		newOperationsCommand())
+	add("access", newUserCommand(), newKeyCommand(), newGroupCommand(), newRoleCommand(), newPolicyCommand(), newAuditCommand())
 	add("files", newDatasetCommand(), newTrainCommand(), newPredictCommand(), newEvaluateCommand(), newCalibrateCommand(), newQuantizeCommand(), newFastTextCommand())
 	return root
 }

@@ -149,24 +149,24 @@ func (f *controlFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.region, "region", cmp.Or(os.Getenv("HELIOGRAPH_REGION"), "us-east-1"), "region that the server answers as")
 }
 
-// client returns a client of the server that signs with the environment's key,
-// or else with the root key.
+// client returns a client of the server's REST API.
 func (f *controlFlags) client() (*client.Client, error) {
-	config := client.Config{
-		URL:             f.url,
-		Region:          f.region,
-		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),
-		SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
+	key, token, err := f.key()
+	if err != nil {
+		return nil, err
 	}
-	if config.AccessKeyID == "" || config.SecretAccessKey == "" {
-		key, err := iam.ReadRootKey(f.data)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, errs.Invalidf("there is no key to sign with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name the server's data directory with --data (%s has no %s)", f.data, iam.RootKeyFile)
-		} else if err != nil {
-			return nil, err
-		}
-		config.AccessKeyID, config.SecretAccessKey, config.SessionToken = key.ID, key.Secret, ""
+	return client.New(client.Config{URL: f.url, Region: f.region, AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: token})
+}
+
+// key is what to sign with: the environment's key, or else the root key.
+func (f *controlFlags) key() (key iam.Key, token string, err error) {
+	key = iam.Key{ID: os.Getenv("AWS_ACCESS_KEY_ID"), Secret: os.Getenv("AWS_SECRET_ACCESS_KEY")}
+	if key.ID != "" && key.Secret != "" {
+		return key, os.Getenv("AWS_SESSION_TOKEN"), nil
 	}
-	return client.New(config)
+	key, err = iam.ReadRootKey(f.data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return key, "", errs.Invalidf("there is no key to sign with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name the server's data directory with --data (%s has no %s)", f.data, iam.RootKeyFile)
+	}
+	return key, "", err
 }

@@ -8,8 +8,6 @@ package iamapi
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/awsapi/wire"
@@ -54,11 +52,6 @@ func truncation(next string) Truncation { return Truncation{next != "", next} }
 
 // timestamp is a time as the Query protocol writes it.
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// encoded is a policy as answers hold it: percent-encoded (RFC 3986).
-func encoded(document string) string {
-	return strings.ReplaceAll(url.QueryEscape(document), "+", "%20")
-}
 
 // nothing is the answer of operations that return none.
 type nothing struct{}

@@ -25,7 +25,7 @@ type InlinePolicyOutput struct {
 	GroupName      string `xml:",omitempty" json:",omitempty"`
 	RoleName       string `xml:",omitempty" json:",omitempty"`
 	PolicyName     string
-	PolicyDocument string // percent-encoded JSON
+	PolicyDocument Document
 }
 
 // InlinePolicyListOutput is the answer of ListUserPolicies and its like.
@@ -46,8 +46,8 @@ func (a api) inlinePolicies(ops map[string]wire.QueryOperation) {
 			return nil, a.iam.PutInlinePolicy(ctx, in.entity(kind), in.PolicyName, in.PolicyDocument)
 		})
 		ops["Get"+name+"Policy"] = wire.QueryOp(func(ctx context.Context, in *inlineInput) (*InlinePolicyOutput, error) {
-			document, err := a.iam.GetInlinePolicy(ctx, in.entity(kind), in.PolicyName)
-			return &InlinePolicyOutput{in.UserName, in.GroupName, in.RoleName, in.PolicyName, encoded(document)}, err
+			text, err := a.iam.GetInlinePolicy(ctx, in.entity(kind), in.PolicyName)
+			return &InlinePolicyOutput{in.UserName, in.GroupName, in.RoleName, in.PolicyName, document(text)}, err
 		})
 		ops["Delete"+name+"Policy"] = wire.QueryOp(func(ctx context.Context, in *inlineInput) (*nothing, error) {
 			return nil, a.iam.DeleteInlinePolicy(ctx, in.entity(kind), in.PolicyName)

@@ -2,6 +2,8 @@ package iamapi
 
 import (
 	"encoding/json"
+	"net/url"
+	"strings"
 
 	"github.com/heliograph/heliograph/internal/iam"
 )
@@ -18,6 +20,30 @@ func (l List[T]) MarshalJSON() ([]byte, error) {
 		return []byte("[]"), nil
 	}
 	return json.Marshal(l.Items)
+}
+
+// Document is the text of a policy, percent-encoded (RFC 3986) as answers hold it.
+type Document string
+
+func document(text string) Document {
+	return Document(strings.ReplaceAll(url.QueryEscape(text), "+", "%20"))
+}
+
+// Text is the policy's JSON.
+func (d Document) Text() string {
+	text, err := url.PathUnescape(string(d))
+	if err != nil {
+		return string(d)
+	}
+	return text
+}
+
+// MarshalJSON writes the policy itself, as other tools for IAM show it.
+func (d Document) MarshalJSON() ([]byte, error) {
+	if text := d.Text(); json.Valid([]byte(text)) {
+		return []byte(text), nil
+	}
+	return json.Marshal(d.Text())
 }
 
 // listOf makes the list of an answer.

@@ -33,14 +33,14 @@ func managed(p iam.ManagedPolicy) Policy {
 
 // PolicyVersion is a version of a managed policy.
 type PolicyVersion struct {
-	Document         string `xml:",omitempty" json:",omitempty"` // percent-encoded JSON
-	VersionID        string `xml:"VersionId" json:"VersionId"`
+	Document         Document `xml:",omitempty" json:",omitempty"`
+	VersionID        string   `xml:"VersionId" json:"VersionId"`
 	IsDefaultVersion bool
 	CreateDate       string
 }
 
 func version(v iam.PolicyVersion) PolicyVersion {
-	return PolicyVersion{encoded(v.Document), v.ID, v.Default, timestamp(v.Created)}
+	return PolicyVersion{document(v.Document), v.ID, v.Default, timestamp(v.Created)}
 }
 
 // PolicyOutput is the answer of CreatePolicy and GetPolicy.

@@ -15,7 +15,7 @@ type Role struct {
 	RoleID                   string `xml:"RoleId" json:"RoleId"`
 	Arn                      string
 	CreateDate               string
-	AssumeRolePolicyDocument string     // percent-encoded JSON
+	AssumeRolePolicyDocument Document
 	Description              string     `xml:",omitempty" json:",omitempty"`
 	MaxSessionDuration       int        // seconds
 	PermissionsBoundary      *Boundary  `xml:",omitempty" json:",omitempty"`
@@ -24,7 +24,7 @@ type Role struct {
 
 func role(r iam.Role) Role {
 	return Role{
-		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, CreateDate: timestamp(r.Created), AssumeRolePolicyDocument: encoded(r.TrustPolicy),
+		Path: r.Path, RoleName: r.Name, RoleID: r.ID, Arn: r.ARN, CreateDate: timestamp(r.Created), AssumeRolePolicyDocument: document(r.TrustPolicy),
 		Description: r.Description, MaxSessionDuration: int(r.MaxSession / time.Second), PermissionsBoundary: boundary(r.Boundary), Tags: optionalTags(r.Tags),
 	}
 }
