@@ -108,7 +108,7 @@ func controlTable() []controlCall {
 }
 
 func trainingRequest(name string) string {
-	return fmt.Sprintf(`{"TrainingJobName":%q,"RoleArn":"arn:aws:iam::000000000000:role/bench",
+	return fmt.Sprintf(`{"TrainingJobName":%q,"RoleArn":"arn:aws:iam::000000000000:role/SageMakerRole",
 		"AlgorithmSpecification":{"TrainingImage":"blazingtext","TrainingInputMode":"File"},
 		"HyperParameters":{"mode":"supervised","epochs":"1","vector_dim":"2"},"Tags":[{"Key":"team","Value":"blue"}],
 		"InputDataConfig":[{"ChannelName":"train","DataSource":{"S3DataSource":{"S3DataType":"S3Prefix","S3Uri":"s3://bench/train","S3DataDistributionType":"FullyReplicated"}}}],

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/function"
 	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/route"
@@ -16,13 +17,22 @@ import (
 // called the function: that role is what decides which endpoints they reach.
 type invoker struct {
 	serving *serving.Service
-	iam     *iam.Service
+	role    functionRole
 }
 
 func (i invoker) InvokeEndpoint(ctx context.Context, endpoint, contentType string, body []byte) ([]byte, error) {
-	ctx = iam.WithPrincipal(ctx, i.iam.FunctionPrincipal())
+	ctx, err := i.role.Assume(ctx, i.role.arn, "")
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Denied, iam.CodeAccessDenied, "%s", errs.MessageOf(err))
+	}
 	out, err := i.serving.Invoke(ctx, serving.InvokeInput{Endpoint: endpoint, ContentType: contentType, Accept: contentType, Body: body})
 	return out.Body, err
+}
+
+// functionRole is what functions act as.
+type functionRole struct {
+	*iam.ServiceRoles
+	arn string
 }
 
 // triager gives the functions triage without their knowing its types.

@@ -139,11 +139,10 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	if err := a.openMonitor(); err != nil {
 		return err
 	}
+	roles := a.iam.ForService("sagemaker.amazonaws.com", "SageMaker")
 	a.training, err = training.New(training.Options{
 		DB: a.db, Blobs: a.blobs, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID,
-		AsRole: func(ctx context.Context, _ string) context.Context {
-			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
-		},
+		Roles:    roles,
 		TempDir:  temp,
 		Parallel: a.cfg.TrainingJobs, MaxMemoryBytes: int64(a.cfg.TrainingMemory) << 20,
 		Log:      a.log,
@@ -165,10 +164,8 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	}
 	a.serving, err = serving.New(serving.Options{
 		DB: a.db, Objects: a.blobs, Auth: a.iam, Alarms: a.monitor, Metrics: a.metrics, Log: a.log,
-		Region: a.cfg.Region, Account: a.cfg.AccountID, Dir: a.cfg.cacheDir(),
-		AsRole: func(ctx context.Context, _ string) context.Context {
-			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
-		},
+		Region: a.cfg.Region, Account: a.cfg.AccountID, Dir: a.cfg.cacheDir(), DefaultRole: a.iam.RoleARN(iam.ExecutionRole),
+		Roles: roles,
 	})
 	if err != nil {
 		return err
@@ -177,9 +174,7 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	transformed := a.metrics.Counter("heliograph_transform_jobs_total", "Transform jobs that reached an end.", "status")
 	a.transform, err = transform.New(transform.Options{
 		DB: a.db, Blobs: a.blobs, Models: batchModels{a.serving}, Authorizer: a.iam, Region: a.cfg.Region, AccountID: a.cfg.AccountID,
-		AsRole: func(ctx context.Context, _ string) context.Context {
-			return iam.WithPrincipal(ctx, a.iam.TrainingPrincipal())
-		},
+		Roles: roles,
 		Log:   a.log,
 		Ended: func(status string) { transformed.Inc(status) },
 	})
@@ -189,11 +184,12 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	if err := a.openTags(); err != nil {
 		return err
 	}
-	ask := invoker{a.serving, a.iam}
+	functionRole := functionRole{a.iam.ForService("lambda.amazonaws.com", "function"), a.iam.RoleARN(iam.FunctionRole)}
+	ask := invoker{a.serving, functionRole}
 	triage := triager{triage.New(function.NewClassifier(ask), triage.DefaultConfig())}
 	a.functions = functions{function.NewRegistry(ask, triage)}
 	a.routes, err = route.New(ctx, route.Options{
-		DB: a.db, Authorizer: a.iam, Functions: a.functions, Region: a.cfg.Region, Account: a.cfg.AccountID,
+		DB: a.db, Authorizer: a.iam, Functions: a.functions, Roles: functionRole, Role: functionRole.arn, Region: a.cfg.Region, Account: a.cfg.AccountID,
 	})
 	return err
 }

@@ -142,7 +142,7 @@ func start(t testing.TB, change func(*gateway.Config)) *server {
 	t.Cleanup(func() { _ = blobs.Close() })
 	s := &server{blobs: blobs, log: &lockedBuffer{}, auth: &auth{}, metrics: &observed{}, extra: map[string]func([]byte) ([]byte, error){}}
 	f := functions{function.NewRegistry(invoker{}, triager{}), s.extra}
-	s.routes, err = route.New(t.Context(), route.Options{DB: db, Authorizer: allowed{}, Functions: f, Region: "us-east-1", Account: "000000000000"})
+	s.routes, err = route.New(t.Context(), route.Options{DB: db, Authorizer: allowed{}, Functions: f, Roles: allowed{}, Region: "us-east-1", Account: "000000000000"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +162,7 @@ func start(t testing.TB, change func(*gateway.Config)) *server {
 type allowed struct{}
 
 func (allowed) Authorize(context.Context, string, string) error { return nil }
+func (allowed) Pass(context.Context, string, string) error      { return nil }
 
 func (s *server) put(t testing.TB, r route.Route) {
 	t.Helper()

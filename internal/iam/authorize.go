@@ -36,6 +36,10 @@ func (s *Service) AuthorizeResource(ctx context.Context, action, resource string
 	if !ok {
 		return errs.New(errs.Unauthenticated, CodeMissingToken, "Missing Authentication Token")
 	}
+	p, err := s.current(ctx, p)
+	if err != nil {
+		return err
+	}
 	d := s.decide(ctx, &p, action, resource, own)
 	entry := audit.Entry{Principal: p.ARN, Key: p.AccessKeyID, Action: action, Resource: resource, Policy: d.Policy, Statement: statementName(d)}
 	if d.Allowed {

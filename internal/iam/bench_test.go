@@ -31,7 +31,7 @@ func BenchmarkVerify(b *testing.B) {
 
 func BenchmarkAuthorize(b *testing.B) {
 	s := newService(b)
-	ctx := iam.WithPrincipal(b.Context(), s.FunctionPrincipal())
+	ctx := iam.WithPrincipal(b.Context(), mustAct(b, s, "lambda.amazonaws.com", iam.FunctionRole))
 	for b.Loop() {
 		if err := s.Authorize(ctx, "sagemaker:InvokeEndpoint", "arn:aws:sagemaker:us-east-1:000000000000:endpoint/category"); err != nil {
 			b.Fatal(err)

@@ -62,7 +62,7 @@ type Service struct {
 	cfg  Config
 	root credential
 
-	function, training, anonymous Principal
+	anonymous Principal
 
 	dir      *directory // nil without a database
 	keys     signingKeys

@@ -14,6 +14,17 @@ import (
 	"github.com/heliograph/heliograph/internal/iam"
 )
 
+// mustAct is a role that a service acts as.
+func mustAct(t testing.TB, s *iam.Service, service, role string) iam.Principal {
+	t.Helper()
+	ctx, err := s.ForService(service, "test").Assume(t.Context(), s.RoleARN(role), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := iam.PrincipalOf(ctx)
+	return p
+}
+
 func TestAuthorize(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -24,15 +35,15 @@ func TestAuthorize(t *testing.T) {
 		want             bool
 	}{
 		"root may do anything":                  {s.RootPrincipal(), "sagemaker:CreateTrainingJob", "arn:aws:sagemaker:us-east-1:000000000000:training-job/x", true},
-		"function invokes":                      {s.FunctionPrincipal(), "sagemaker:InvokeEndpoint", endpoint, true},
-		"function invokes, other case":          {s.FunctionPrincipal(), "SageMaker:invokeendpoint", endpoint, true},
-		"function does not delete":              {s.FunctionPrincipal(), "sagemaker:DeleteEndpoint", endpoint, false},
-		"function stays in its account":         {s.FunctionPrincipal(), "sagemaker:InvokeEndpoint", "arn:aws:sagemaker:us-east-1:111111111111:endpoint/e", false},
-		"function invokes endpoints only":       {s.FunctionPrincipal(), "sagemaker:InvokeEndpoint", "arn:aws:sagemaker:us-east-1:000000000000:model/e", false},
-		"training reads buckets":                {s.TrainingPrincipal(), "s3:GetObject", "arn:aws:s3:::b/k", true},
-		"training writes logs":                  {s.TrainingPrincipal(), "logs:PutLogEvents", "arn:aws:logs:us-east-1:000000000000:log-group:x", true},
-		"training does not create jobs":         {s.TrainingPrincipal(), "sagemaker:CreateTrainingJob", "*", false},
-		"training has no s3x":                   {s.TrainingPrincipal(), "s3x:GetObject", "*", false},
+		"function invokes":                      {mustAct(t, s, "lambda.amazonaws.com", iam.FunctionRole), "sagemaker:InvokeEndpoint", endpoint, true},
+		"function invokes, other case":          {mustAct(t, s, "lambda.amazonaws.com", iam.FunctionRole), "SageMaker:invokeendpoint", endpoint, true},
+		"function does not delete":              {mustAct(t, s, "lambda.amazonaws.com", iam.FunctionRole), "sagemaker:DeleteEndpoint", endpoint, false},
+		"function stays in its account":         {mustAct(t, s, "lambda.amazonaws.com", iam.FunctionRole), "sagemaker:InvokeEndpoint", "arn:aws:sagemaker:us-east-1:111111111111:endpoint/e", false},
+		"function invokes endpoints only":       {mustAct(t, s, "lambda.amazonaws.com", iam.FunctionRole), "sagemaker:InvokeEndpoint", "arn:aws:sagemaker:us-east-1:000000000000:model/e", false},
+		"training reads buckets":                {mustAct(t, s, "sagemaker.amazonaws.com", iam.ExecutionRole), "s3:GetObject", "arn:aws:s3:::b/k", true},
+		"training writes logs":                  {mustAct(t, s, "sagemaker.amazonaws.com", iam.ExecutionRole), "logs:PutLogEvents", "arn:aws:logs:us-east-1:000000000000:log-group:x", true},
+		"training does not create jobs":         {mustAct(t, s, "sagemaker.amazonaws.com", iam.ExecutionRole), "sagemaker:CreateTrainingJob", "*", false},
+		"training has no s3x":                   {mustAct(t, s, "sagemaker.amazonaws.com", iam.ExecutionRole), "s3x:GetObject", "*", false},
 		"anonymous invokes routes":              {s.AnonymousPrincipal(), "execute-api:Invoke", "arn:aws:execute-api:us-east-1:000000000000:default/x", true},
 		"anonymous reads sites":                 {s.AnonymousPrincipal(), "s3:GetObject", "arn:aws:s3:::site/index.html", true},
 		"anonymous does not write":              {s.AnonymousPrincipal(), "s3:PutObject", "arn:aws:s3:::site/index.html", false},
@@ -86,11 +97,11 @@ func TestIdentity(t *testing.T) {
 		"empty role":           {second(s.GetRole(ctx, "")), "ValidationError"},
 		"role with a slash":    {second(s.GetRole(ctx, "a/b")), "ValidationError"},
 		"long role":            {second(s.GetRole(ctx, strings.Repeat("a", 65))), "ValidationError"},
-		"role without right":   {second(s.GetRole(iam.WithPrincipal(ctx, s.FunctionPrincipal()), iam.ExecutionRole)), iam.CodeAccessDenied},
+		"role without right":   {second(s.GetRole(iam.WithPrincipal(ctx, mustAct(t, s, "lambda.amazonaws.com", iam.FunctionRole)), iam.ExecutionRole)), iam.CodeAccessDenied},
 		"role without caller":  {second(s.GetRole(context.Background(), iam.ExecutionRole)), iam.CodeMissingToken},
 		"user of a session":    {second(s.GetUser(ctx, "")), "ValidationError"},
 		"unknown user":         {second(s.GetUser(ctx, "Bob")), "NoSuchEntity"},
-		"user without right":   {second(s.GetUser(iam.WithPrincipal(ctx, s.FunctionPrincipal()), "Bob")), iam.CodeAccessDenied},
+		"user without right":   {second(s.GetUser(iam.WithPrincipal(ctx, mustAct(t, s, "lambda.amazonaws.com", iam.FunctionRole)), "Bob")), iam.CodeAccessDenied},
 		"identity of nobody":   {second(s.CallerIdentity(context.Background())), iam.CodeMissingToken},
 		"user without caller":  {second(s.GetUser(context.Background(), "")), iam.CodeMissingToken},
 		"user with a bad name": {second(s.GetUser(ctx, "a b")), "ValidationError"},

@@ -22,6 +22,7 @@ type Principal struct {
 	AccessKeyID string // the key that signed, "" for principals of the server itself
 
 	rights *rights // only this package can hand them out
+	role   string  // of a service's session, whose rights are looked up anew each time
 }
 
 type principalKey struct{}
@@ -40,12 +41,6 @@ func PrincipalOf(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(Principal)
 	return p, ok
 }
-
-// FunctionPrincipal is what built-in functions act as: they may invoke endpoints.
-func (s *Service) FunctionPrincipal() Principal { return s.function }
-
-// TrainingPrincipal is what training jobs act as: they may use buckets and write logs.
-func (s *Service) TrainingPrincipal() Principal { return s.training }
 
 // AnonymousPrincipal is who calls the public listener: they may invoke its
 // routes and read website buckets. The gateway asks for s3:GetObject only on
@@ -67,9 +62,6 @@ func (s *Service) RootPrincipal() Principal { return s.root.principal }
 func (s *Service) builtins() {
 	s.root = credential{key: s.cfg.RootKey, principal: s.session(ExecutionRole, "local", "root key", `"Action":"*","Resource":"*"`)}
 	s.root.principal.AccessKeyID = s.cfg.RootKey.ID
-	s.function = s.session(FunctionRole, "function", "functions",
-		`"Action":"sagemaker:InvokeEndpoint","Resource":"arn:aws:sagemaker:*:`+s.cfg.AccountID+`:endpoint/*"`)
-	s.training = s.session(ExecutionRole, "training", "training", `"Action":["s3:*","logs:*"],"Resource":"*"`)
 	s.anonymous = Principal{ARN: "anonymous", AccountID: "anonymous", UserID: "anonymous", rights: &rights{
 		who:      policy.Principal{Type: policy.Anonymous, ARN: "anonymous", Account: "anonymous", UserID: "anonymous"},
 		policies: builtinPolicy("public listener", `"Action":["execute-api:Invoke","s3:GetObject"],"Resource":"*"`),

@@ -27,7 +27,7 @@ var awsNamed = []struct{ name, description, statements string }{
 	{"service-role/AWSLambdaBasicExecutionRole", "What a function needs to write its log",
 		`{"Effect":"Allow","Action":["logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}`},
 	{"service-role/HeliographFunctionPolicy", "What built-in functions run with: they ask endpoints",
-		`{"Effect":"Allow","Action":"sagemaker:InvokeEndpoint","Resource":"*"}`},
+		`{"Effect":"Allow","Action":"sagemaker:InvokeEndpoint","Resource":"arn:aws:sagemaker:*:*:endpoint/*"}`},
 }
 
 // readyMade are the managed policies that come with the product, by ARN.

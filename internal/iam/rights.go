@@ -94,15 +94,33 @@ func (s *Service) remembered(_ context.Context, e Entity, make func() (Principal
 
 // trust returns a role and its compiled trust policy, which says who may assume it.
 func (s *Service) trust(ctx context.Context, role string) (Role, *policy.Document, error) {
+	if s.dir == nil {
+		t, err := s.readTrust(ctx, role)
+		return t.role, t.document, err
+	}
+	t, err := get(&s.dir.compiled, Entity{trustEntity, role}, func() (trusted, error) { return s.readTrust(ctx, role) })
+	return t.role, t.document, err
+}
+
+// trusted is a role and its compiled trust policy.
+type trusted struct {
+	role     Role
+	document *policy.Document
+}
+
+// trustEntity is the kind under which what trust returns is remembered.
+const trustEntity EntityKind = 255
+
+func (s *Service) readTrust(ctx context.Context, role string) (trusted, error) {
 	r, err := s.findRole(ctx, role)
 	if err != nil {
-		return r, nil, err
+		return trusted{}, err
 	}
 	doc, err := policy.Parse([]byte(r.TrustPolicy), policy.Trust)
 	if err != nil {
-		return r, nil, fmt.Errorf("trust policy of role %s: %w", role, err)
+		return trusted{}, fmt.Errorf("trust policy of role %s: %w", role, err)
 	}
-	return r, doc, nil
+	return trusted{r, doc}, nil
 }
 
 // entityPolicies compiles the policies of one entity, and its boundary.

@@ -329,7 +329,7 @@ func TestSessionToken(t *testing.T) {
 	for what, err := range map[string]error{
 		"from a session": second(h.SessionToken(ctx, 0)),
 		"for a session":  second(h.FederationToken(ctx, FederationInput{Name: "fed"})),
-		"of a service":   second(h.SessionToken(WithPrincipal(t.Context(), h.FunctionPrincipal()), 0)),
+		"of a service":   second(h.SessionToken(h.acting(t, "lambda.amazonaws.com", h.RoleARN(FunctionRole)), 0)),
 	} {
 		if !errs.Is(err, errs.Denied) {
 			t.Errorf("%s: %v", what, err)

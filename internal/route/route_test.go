@@ -46,6 +46,10 @@ func (a *auth) Authorize(_ context.Context, action, resource string) error {
 	return nil
 }
 
+func (a *auth) Pass(ctx context.Context, role, source string) error {
+	return a.Authorize(ctx, "iam:PassRole", role+" for "+source)
+}
+
 func open(t *testing.T, path string, a *auth) *route.Service {
 	t.Helper()
 	db, err := store.Open(t.Context(), path)
@@ -57,7 +61,7 @@ func open(t *testing.T, path string, a *auth) *route.Service {
 			t.Error(err)
 		}
 	})
-	s, err := route.New(t.Context(), route.Options{DB: db, Authorizer: a, Functions: functions{}, Region: "us-east-1", Account: "000000000000"})
+	s, err := route.New(t.Context(), route.Options{DB: db, Authorizer: a, Functions: functions{}, Roles: a, Role: "arn:aws:iam::000000000000:role/F", Region: "us-east-1", Account: "000000000000"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,11 +24,19 @@ type Functions interface {
 	Proxied(function string) bool
 }
 
+// Roles decides who may have functions act as their role.
+type Roles interface {
+	// Pass refuses a role that the caller may not hand on. source is the ARN of what it is for.
+	Pass(ctx context.Context, roleARN, source string) error
+}
+
 // Options is what a Service needs.
 type Options struct {
 	DB         *store.DB
 	Authorizer Authorizer
 	Functions  Functions
+	Roles      Roles
+	Role       string // ARN of what functions act as
 	Region     string
 	Account    string
 }
@@ -38,6 +46,8 @@ type Service struct {
 	records         *store.Collection[Route]
 	auth            Authorizer
 	functions       Functions
+	roles           Roles
+	role            string
 	region, account string
 
 	change sync.Mutex // held over a write and the reload after it, so that the table never goes back
@@ -50,6 +60,8 @@ func New(ctx context.Context, opt Options) (*Service, error) {
 		records:   store.NewCollection[Route](opt.DB, "route"),
 		auth:      opt.Authorizer,
 		functions: opt.Functions,
+		roles:     opt.Roles,
+		role:      opt.Role,
 		region:    opt.Region,
 		account:   opt.Account,
 	}
@@ -75,6 +87,9 @@ func (s *Service) Put(ctx context.Context, r Route) (Route, error) {
 	}
 	r, err := s.check(r)
 	if err != nil {
+		return Route{}, err
+	}
+	if err := s.roles.Pass(ctx, s.role, s.resource(r.Path)); err != nil {
 		return Route{}, err
 	}
 	s.change.Lock()

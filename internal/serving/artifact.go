@@ -255,6 +255,8 @@ func reason(at location, err error) (text string, passing bool) {
 		return fmt.Sprintf("The model data at %s holds no model that can be loaded: %v.", at, format), false
 	case errs.Is(err, errs.NotFound):
 		return fmt.Sprintf("Failed to download model data from URL: %q. Please ensure that there is an object located at the URL.", at), false
+	case errs.Is(err, errs.Invalid) && errs.CodeOf(err) == codeInaccessible:
+		return errs.MessageOf(err), false
 	case errs.KindOf(err) != errs.Internal:
 		return fmt.Sprintf("The model data at %s could not be loaded: %s", at, errs.MessageOf(err)), errs.Is(err, errs.Unavailable)
 	}

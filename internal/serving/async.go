@@ -80,9 +80,11 @@ func (s *Service) answerAsync(ctx context.Context, l *live, id string) (again ti
 		return asyncRetry
 	}
 	doc, begun := &r.Doc, time.Now()
-	ctx = s.opt.AsRole(ctx, doc.Role)
-	result, put := "expired", error(nil)
-	if time.Now().After(doc.Expires) {
+	acting, put := s.opt.Roles.Assume(ctx, s.role(doc.Role), l.arn)
+	result := "expired"
+	if put != nil {
+		// There is nobody who could put an answer.
+	} else if ctx = acting; time.Now().After(doc.Expires) {
 		put = s.putFailure(ctx, doc, "The request waited for longer than its RequestTTLSeconds and was not answered.")
 	} else {
 		var answering error

@@ -34,7 +34,7 @@ func (s *Service) BatchSource(ctx context.Context, name string) (address, role s
 	if err != nil {
 		return "", "", s.missing(err, "model", "model", name)
 	}
-	return r.Doc.container().location().String(), r.Doc.ExecutionRoleArn, nil
+	return r.Doc.container().location().String(), s.role(r.Doc.ExecutionRoleArn), nil
 }
 
 // OpenBatch loads the model in the artifact at an address that BatchSource gave.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/telemetry"
 )
 
@@ -78,7 +79,8 @@ func (d *DataCaptureConfig) check(c *constraints) {
 type capture struct {
 	endpoint      string
 	to            folder
-	role          string
+	arn           string  // of the endpoint
+	role          string  // that puts the data
 	part          float64 // of the requests, from 0 to 1
 	input, output bool
 	csv, json     []string // content types
@@ -99,12 +101,12 @@ func folderOf(uri string) (f folder, ok bool) {
 }
 
 // newCapture returns nil if nothing is to be captured.
-func newCapture(endpoint string, d *deployment) *capture {
+func newCapture(l *live, role string, d *deployment) *capture {
 	if !d.Capture.Enabled() {
 		return nil
 	}
 	to, _ := folderOf(d.Capture.DestinationS3Uri) // it was checked when the config was made
-	c := &capture{endpoint: endpoint, to: to, role: d.Role, part: float64(*d.Capture.InitialSamplingPercentage) / 100}
+	c := &capture{endpoint: l.name, arn: l.arn, to: to, role: role, part: float64(*d.Capture.InitialSamplingPercentage) / 100}
 	for _, o := range d.Capture.CaptureOptions {
 		c.input = c.input || o.CaptureMode != "Output"
 		c.output = c.output || o.CaptureMode != "Input"
@@ -231,7 +233,7 @@ const (
 // for is dropped and counted.
 type recorder struct {
 	objects Objects
-	asRole  func(context.Context, string) context.Context
+	roles   jobs.Roles
 	auth    Authorizer
 	log     *slog.Logger
 	pause   time.Duration
@@ -321,11 +323,14 @@ func (r *recorder) write(ctx context.Context, file captureFile, all []captured) 
 	at := all[0].at
 	key := fmt.Sprintf("%s%s/%s/%s/%s-%03d-%s.jsonl", file.to.prefix, file.endpoint, file.variant,
 		file.hour.Format("2006/01/02/15"), at.Format("04-05"), at.Nanosecond()/int(time.Millisecond), newID())
-	ctx = r.asRole(ctx, file.role)
+	ctx, err := r.roles.Assume(ctx, file.role, file.arn)
+	if err != nil {
+		return err
+	}
 	if err := r.auth.Authorize(ctx, "s3:PutObject", objectARN(file.to.bucket, key)); err != nil {
 		return err
 	}
-	_, err := r.objects.Put(ctx, file.to.bucket, key, &text, blob.PutOptions{ContentType: "application/jsonlines"})
+	_, err = r.objects.Put(ctx, file.to.bucket, key, &text, blob.PutOptions{ContentType: "application/jsonlines"})
 	return err
 }
 

@@ -87,6 +87,11 @@ func (s *Service) CreateEndpointConfig(ctx context.Context, e EndpointConfig) (E
 	if err := e.check(); err != nil {
 		return e, err
 	}
+	if e.ExecutionRoleArn != "" {
+		if err := s.opt.Roles.Pass(ctx, e.ExecutionRoleArn, s.arn("endpoint-config", e.EndpointConfigName)); err != nil {
+			return e, err
+		}
+	}
 	var r store.Record[EndpointConfig]
 	err := s.opt.DB.Tx(ctx, func(ctx context.Context) (err error) {
 		for _, v := range append(slices.Clone(e.ProductionVariants), e.ShadowProductionVariants...) {

@@ -48,7 +48,7 @@ func (s *Service) load(ctx context.Context, l *live, d *deployment) (*variantSet
 	}
 	set := &variantSet{variants: variants[:len(d.Variants)], shadows: variants[len(d.Variants):]}
 	set.weigh(d)
-	set.capture, set.async, set.asyncLimit, set.role = newCapture(l.name, d), d.Async, d.asyncLimit(), d.Role
+	set.capture, set.async, set.asyncLimit, set.role = newCapture(l, s.role(d.Role), d), d.Async, d.asyncLimit(), d.Role
 	return set, nil
 }
 
@@ -67,7 +67,16 @@ func firstFailure(failures []error) (first error) {
 
 func (s *Service) loadVariant(ctx context.Context, l *live, d *deployedVariant) (*variant, error) {
 	start, stream := time.Now(), d.VariantName+"/"+s.opt.Instance
-	h, err := s.library.acquire(ctx, d.Artifact)
+	// Whether the role may read the model is asked when it is deployed. An endpoint in
+	// service is loaded again whatever became of its role.
+	var err error
+	if d.Artifact.Digest == "" {
+		err = s.mayRead(ctx, d.Role, d.Artifact.location, l.arn)
+	}
+	var h *hold
+	if err == nil {
+		h, err = s.library.acquire(ctx, d.Artifact)
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

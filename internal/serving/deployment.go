@@ -38,7 +38,7 @@ func (s *Service) resolve(ctx context.Context, config string) (d deployment, err
 		return d, err
 	}
 	if d.Role == "" {
-		d.Role = d.Variants[0].Role
+		d.Role = s.role(d.Variants[0].Role)
 	}
 	d.Shadows, err = s.resolveVariants(ctx, r.Doc.ShadowProductionVariants)
 	return d, err

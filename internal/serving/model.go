@@ -80,7 +80,14 @@ func (s *Service) CreateModel(ctx context.Context, m Model) (Model, error) {
 	if err := m.check(); err != nil {
 		return m, err
 	}
+	source := s.arn("model", m.ModelName)
+	if err := s.opt.Roles.Pass(ctx, s.role(m.ExecutionRoleArn), source); err != nil {
+		return m, err
+	}
 	at := m.container().location()
+	if err := s.mayRead(ctx, m.ExecutionRoleArn, at, source); err != nil {
+		return m, err
+	}
 	if _, err := s.opt.Objects.Stat(ctx, at.Bucket, at.Key); errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
 		return m, errs.Wrap(err, errs.NotFound, "ValidationException", "Could not find model data at %s.", at)
 	} else if err != nil {

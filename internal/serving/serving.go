@@ -56,10 +56,10 @@ type Options struct {
 	Account string // 12 digits
 	Dir     string // folder of unpacked models; created if need be, and nobody else's
 
-	// AsRole returns ctx with the principal that a role acts as; nil: ctx as it is.
-	// What an endpoint puts and reads for asynchronous requests and data capture is
-	// authorised as its execution role.
-	AsRole func(ctx context.Context, roleARN string) context.Context
+	// Roles are what models and endpoints act as: model data, asynchronous requests and
+	// captured data are read and put as the execution role.
+	Roles       jobs.Roles
+	DefaultRole string // ARN of the role of models that name none; who creates one hands it on
 
 	// Alarms roll updates back; nil: updates that name alarms are refused.
 	Alarms     Alarms
@@ -78,8 +78,8 @@ type Options struct {
 
 func (o *Options) setDefaults() error {
 	switch {
-	case o.DB == nil, o.Objects == nil, o.Auth == nil, o.Metrics == nil, o.Log == nil:
-		return errors.New("serving: DB, Objects, Auth, Metrics and Log must be given")
+	case o.DB == nil, o.Objects == nil, o.Auth == nil, o.Roles == nil, o.Metrics == nil, o.Log == nil:
+		return errors.New("serving: DB, Objects, Auth, Roles, Metrics and Log must be given")
 	case o.Region == "" || o.Account == "" || o.Dir == "":
 		return errors.New("serving: Region, Account and Dir must be given")
 	}
@@ -94,9 +94,6 @@ func (o *Options) setDefaults() error {
 	setDefault(&o.Timeout, 60*time.Second)
 	setDefault(&o.AsyncConcurrency, max(2, procs))
 	setDefault(&o.CapturePause, 5*time.Second)
-	if o.AsRole == nil {
-		o.AsRole = func(ctx context.Context, _ string) context.Context { return ctx }
-	}
 	return nil
 }
 
@@ -152,7 +149,7 @@ func New(opt Options) (*Service, error) {
 		requests:  store.NewCollection[asyncDoc](opt.DB, "asynchronous request"),
 		backlog:   newBacklog(),
 		recorder: &recorder{
-			objects: opt.Objects, asRole: opt.AsRole, auth: opt.Auth, log: opt.Log, pause: opt.CapturePause, full: make(chan struct{}, 1),
+			objects: opt.Objects, roles: opt.Roles, auth: opt.Auth, log: opt.Log, pause: opt.CapturePause, full: make(chan struct{}, 1),
 			dropped: opt.Metrics.Counter("heliograph_capture_dropped_total", "Sampled invocations that could not be captured.", "endpoint", "variant"),
 			pending: map[captureFile][]captured{},
 		},

@@ -52,6 +52,12 @@ func (d *doorman) Authorize(_ context.Context, action, resource string) error {
 	return nil
 }
 
+func (d *doorman) Pass(ctx context.Context, role, _ string) error {
+	return d.Authorize(ctx, "iam:PassRole", role)
+}
+
+func (d *doorman) Assume(ctx context.Context, _, _ string) (context.Context, error) { return ctx, nil }
+
 func (d *doorman) deny(action string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,7 +113,7 @@ func openHouse(t testing.TB, dir string, change func(*serving.Options)) *house {
 
 func (h *house) options() serving.Options {
 	return serving.Options{
-		DB: h.db, Objects: h.blobs, Auth: h.auth, Metrics: h.meter, Log: slog.New(slog.DiscardHandler),
+		DB: h.db, Objects: h.blobs, Auth: h.auth, Roles: h.auth, Metrics: h.meter, Log: slog.New(slog.DiscardHandler),
 		Region: "us-east-1", Account: "123456789012", Dir: filepath.Join(h.dir, "models"),
 		MaxModelBytes: 64 << 20,
 	}

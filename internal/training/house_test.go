@@ -12,6 +12,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/iam"
+	"github.com/heliograph/heliograph/internal/keyring"
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/training"
 )
@@ -20,12 +21,13 @@ import (
 // permissions, in a directory of its own.
 type house struct {
 	*training.Service
-	t     *testing.T
-	dir   string
-	db    *store.DB
-	blobs *blob.Dir
-	opts  training.Options
-	ctx   context.Context // of the root principal
+	t      *testing.T
+	dir    string
+	db     *store.DB
+	blobs  *blob.Dir
+	access *iam.Service
+	opts   training.Options
+	ctx    context.Context // of the root principal
 }
 
 const (
@@ -51,16 +53,20 @@ func newHouse(t *testing.T, change func(*training.Options)) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.blobs.Close() })
-	access, err := iam.New(iam.Config{RootKey: iam.Key{ID: "AKIAEXAMPLEEXAMPLE00", Secret: strings.Repeat("s", 40)}, AccountID: account, Region: region})
+	ring, err := keyring.Open(t.Context(), h.dir, keyring.Source{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	access, err := iam.New(iam.Config{RootKey: iam.Key{ID: "AKIAEXAMPLEEXAMPLE00", Secret: strings.Repeat("s", 40)}, AccountID: account, Region: region,
+		DB: h.db, Keyring: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.access = access
 	h.ctx = iam.WithPrincipal(t.Context(), access.RootPrincipal())
 	h.opts = training.Options{
 		DB: h.db, Blobs: h.blobs, Authorizer: access, Region: region, AccountID: account,
-		AsRole: func(ctx context.Context, _ string) context.Context {
-			return iam.WithPrincipal(ctx, access.TrainingPrincipal())
-		},
+		Roles:    access.ForService("sagemaker.amazonaws.com", "SageMaker"),
 		LeaseTTL: time.Minute,
 		Log:      slog.New(slog.DiscardHandler),
 	}

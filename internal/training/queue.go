@@ -121,7 +121,11 @@ func (s *Service) needOf(ctx context.Context, c *claim) need {
 			continue // others are streamed
 		}
 		// An error will be the job's, once it runs.
-		inputs, _ := s.listChannel(s.AsRole(ctx, c.job.RoleArn), &c.job.Spec, ch, maxChecked)
+		acting, err := s.Roles.Assume(ctx, c.job.RoleArn, c.job.TrainingJobArn)
+		if err != nil {
+			break
+		}
+		inputs, _ := s.listChannel(acting, &c.job.Spec, ch, maxChecked)
 		for _, in := range inputs {
 			text += in.info.Size
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/training/trainer"
 )
@@ -33,7 +34,11 @@ func (s *Service) execute(ctx context.Context, c *claim) (*outcome, error) {
 	if restarted {
 		log.info("The server was restarted while this job ran. The training starts over.")
 	}
-	result, err := s.run(s.AsRole(ctx, c.job.RoleArn), c, log)
+	var result *outcome
+	acting, err := s.Roles.Assume(ctx, c.job.RoleArn, c.job.TrainingJobArn)
+	if err == nil {
+		result, err = s.run(acting, c, log)
+	}
 	switch cause := context.Cause(ctx); {
 	case err == nil:
 	case errors.Is(cause, errMaxRuntime):
@@ -44,6 +49,8 @@ func (s *Service) execute(ctx context.Context, c *claim) (*outcome, error) {
 		log.warn("The time since the job was created exceeded MaxWaitTimeInSeconds (%d). No model was stored.", *c.job.StoppingCondition.MaxWaitTimeInSeconds)
 	case errors.Is(cause, errStopped), errors.Is(err, errStopped):
 		log.info("The job was stopped. No model was stored.")
+	case errs.Is(cause, errs.Invalid): // its role is gone
+		log.leveled("ERROR", "%s", jobs.FailureReason(cause))
 	case cause == nil:
 		log.leveled("ERROR", "%s", jobs.FailureReason(err))
 	}

@@ -53,11 +53,9 @@ type Options struct {
 	DB         *store.DB
 	Blobs      Blobs
 	Authorizer Authorizer
-	// AsRole returns ctx with the principal that the role's jobs act as. What a
-	// job does to buckets is authorised for that principal.
-	AsRole    func(ctx context.Context, roleARN string) context.Context
-	Region    string
-	AccountID string
+	Roles      jobs.Roles // what a job does to buckets is authorised for its role
+	Region     string
+	AccountID  string
 
 	Parallel       int              // jobs that run at once, at most; 0 means as many as there are cores, and 2 at least
 	MemoryBytes    int64            // for all jobs that run at once; 0 means three quarters of the machine's memory
@@ -97,8 +95,8 @@ type Service struct {
 
 // New returns a Service. It starts nothing.
 func New(o Options) (*Service, error) {
-	if o.DB == nil || o.Blobs == nil || o.Authorizer == nil || o.AsRole == nil || o.Region == "" || o.AccountID == "" {
-		return nil, errors.New("training: DB, Blobs, Authorizer, AsRole, Region and AccountID are required")
+	if o.DB == nil || o.Blobs == nil || o.Authorizer == nil || o.Roles == nil || o.Region == "" || o.AccountID == "" {
+		return nil, errors.New("training: DB, Blobs, Authorizer, Roles, Region and AccountID are required")
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = max(2, runtime.GOMAXPROCS(0))
@@ -158,19 +156,35 @@ func (s *Service) Create(ctx context.Context, spec Spec) (Job, error) {
 	if err := s.Authorizer.Authorize(ctx, "sagemaker:CreateTrainingJob", s.arn(spec.TrainingJobName)); err != nil {
 		return Job{}, err
 	}
-	return s.put(ctx, spec, nil, s.check(ctx, &spec))
+	return s.put(ctx, spec, nil, s.checkFor(ctx, &spec))
 }
 
-// check refuses what can be known to be wrong with a job.
+// checkFor refuses what can be known to be wrong with a job, or that the caller
+// may not hand its role on.
+func (s *Service) checkFor(ctx context.Context, spec *Spec) error {
+	if err := s.checkSpec(spec); err != nil {
+		return err
+	}
+	if err := s.Roles.Pass(ctx, spec.RoleArn, s.arn(spec.TrainingJobName)); err != nil {
+		return err
+	}
+	return s.checkData(ctx, spec)
+}
+
+// check is checkFor for a job whose creator was asked before.
 func (s *Service) check(ctx context.Context, spec *Spec) error {
+	if err := s.checkSpec(spec); err != nil {
+		return err
+	}
+	return s.checkData(ctx, spec)
+}
+
+func (s *Service) checkSpec(spec *Spec) error {
 	settings, err := spec.validate()
 	if err != nil {
 		return err
 	}
-	if err := s.checkMemory(settings); err != nil {
-		return err
-	}
-	return s.checkData(ctx, spec)
+	return s.checkMemory(settings)
 }
 
 // Describe returns the job of that name.
@@ -266,7 +280,10 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 // checkData looks whether there is data and a place for the model, so that the
 // common slips are told at once and not in a failed job.
 func (s *Service) checkData(ctx context.Context, spec *Spec) error {
-	ctx = s.AsRole(ctx, spec.RoleArn)
+	ctx, err := s.Roles.Assume(ctx, spec.RoleArn, s.arn(spec.TrainingJobName))
+	if err != nil {
+		return err
+	}
 	for _, ch := range spec.InputDataConfig {
 		if _, err := s.listChannel(ctx, spec, ch, maxChecked); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/heliograph/heliograph/fasttext"
 	"github.com/heliograph/heliograph/internal/errs"
-	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/training"
 )
@@ -268,21 +266,6 @@ func TestAuthorization(t *testing.T) {
 	}
 	if jobs, _, err := h.List(h.ctx, store.Query{}); err != nil || len(jobs) != 0 {
 		t.Errorf("%v, %v", jobs, err)
-	}
-}
-
-// What a job does with buckets is authorised for its role, not for its creator.
-func TestRoleMustReachTheData(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, func(o *training.Options) {
-		o.AsRole = func(ctx context.Context, _ string) context.Context {
-			return iam.WithPrincipal(ctx, iam.Principal{ARN: "arn:aws:iam::000000000000:role/Poor"})
-		}
-	})
-	h.put("train", text(10, 1))
-	_, err := h.Create(h.ctx, spec("job"))
-	if !errs.Is(err, errs.Invalid) || !strings.Contains(err.Error(), `has "s3:ListBucket" permissions on bucket "data". Error message from S3: `) {
-		t.Errorf("%v", err)
 	}
 }
 

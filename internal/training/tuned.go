@@ -41,7 +41,7 @@ func (s *Service) CreateTuned(ctx context.Context, spec Spec, tuned Tuned) (Job,
 
 // CheckTuned returns the error that Create would return for spec, for a tuning
 // job that is about to be created.
-func (s *Service) CheckTuned(ctx context.Context, spec Spec) error { return s.check(ctx, &spec) }
+func (s *Service) CheckTuned(ctx context.Context, spec Spec) error { return s.checkFor(ctx, &spec) }
 
 // Tuned is Describe for the tuning job that created the job.
 func (s *Service) Tuned(ctx context.Context, name string) (Job, error) {

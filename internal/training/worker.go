@@ -83,6 +83,9 @@ func (s *Service) work(ctx context.Context, c *claim) {
 		if r, err := s.jobs.Get(jobCtx, c.Name); err == nil && r.Status == Stopping {
 			cancel(errStopped)
 		}
+		if gone := s.roleGone(jobCtx, c); gone != nil {
+			cancel(gone)
+		}
 	}
 	heart.Go(func() { c.Keep(jobCtx, func() { cancel(jobs.ErrLeaseLost) }) })
 
@@ -100,10 +103,22 @@ func (s *Service) work(ctx context.Context, c *claim) {
 	case ctx.Err() != nil:
 		s.release(context.WithoutCancel(ctx), c)
 		return
+	default:
+		if gone := s.roleGone(ctx, c); gone != nil { // says more than what it led to
+			err = gone
+		}
 	}
 	s.finish(context.WithoutCancel(ctx), c, err, result)
 	s.Log.InfoContext(ctx, "training job ended", "job", c.Name, "status", c.job.TrainingJobStatus,
 		"seconds", s.Now().Sub(started).Seconds(), "reason", c.job.FailureReason)
+}
+
+// roleGone returns why the job can't act as its role any more, or nil.
+func (s *Service) roleGone(ctx context.Context, c *claim) error {
+	if _, err := s.Roles.Assume(ctx, c.job.RoleArn, c.job.TrainingJobArn); errs.Is(err, errs.Invalid) {
+		return err
+	}
+	return nil
 }
 
 // attempt is execute, with a panic as an error: one job must not end the server.

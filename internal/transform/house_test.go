@@ -62,7 +62,8 @@ func newHouse(t testing.TB, change func(*transform.Options)) *house {
 	}
 	h.ctx = iam.WithPrincipal(t.Context(), access.RootPrincipal())
 	log := slog.New(slog.DiscardHandler)
-	h.serving, err = serving.New(serving.Options{DB: h.db, Objects: h.blobs, Auth: access, Metrics: telemetry.New(), Log: log,
+	roles := access.ForService("sagemaker.amazonaws.com", "SageMaker")
+	h.serving, err = serving.New(serving.Options{DB: h.db, Objects: h.blobs, Auth: access, Roles: roles, Metrics: telemetry.New(), Log: log,
 		Region: region, Account: account, Dir: filepath.Join(dir, "models")})
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +71,7 @@ func newHouse(t testing.TB, change func(*transform.Options)) *house {
 	h.run(h.serving.Run)
 	h.opts = transform.Options{
 		DB: h.db, Blobs: h.blobs, Models: models{h.serving}, Authorizer: access, Region: region, AccountID: account,
-		AsRole: func(ctx context.Context, _ string) context.Context {
-			return iam.WithPrincipal(ctx, access.TrainingPrincipal())
-		},
+		Roles:    roles,
 		LeaseTTL: time.Minute,
 		Log:      log,
 	}

@@ -43,7 +43,10 @@ func (s *Service) execute(ctx context.Context, c *claim) error {
 	if err != nil {
 		return err
 	}
-	err = s.run(s.AsRole(ctx, c.job.Model.RoleArn), c, log, again)
+	acting, err := s.Roles.Assume(ctx, c.job.Model.RoleArn, c.job.TransformJobArn)
+	if err == nil {
+		err = s.run(acting, c, log, again)
+	}
 	switch {
 	case errors.Is(context.Cause(ctx), errStopped), errors.Is(err, errStopped):
 		log.note("The job was stopped. Outputs of finished objects are kept.")
@@ -95,6 +98,9 @@ func (s *Service) run(ctx context.Context, c *claim, log *jobLog, again bool) er
 		log.note("The server was restarted while this job ran. %d of %d objects were finished before.", c.job.Finished, total)
 	}
 	log.said("Arguments: serve")
+	if err := s.mayLoad(ctx, c.job.Model); err != nil {
+		return err
+	}
 	model, err := s.Models.Load(ctx, c.job.Model.DataURL)
 	if err != nil {
 		return err

@@ -92,11 +92,9 @@ type Options struct {
 	Blobs      Blobs
 	Models     Models
 	Authorizer Authorizer
-	// AsRole returns ctx with the principal that the role's jobs act as. What a
-	// job does to buckets is authorised for that principal.
-	AsRole    func(ctx context.Context, roleARN string) context.Context
-	Region    string
-	AccountID string
+	Roles      jobs.Roles // what a job does to buckets is authorised for its model's role
+	Region     string
+	AccountID  string
 
 	Parallel int              // jobs that run at once; 0 means 2
 	Threads  int              // payloads that all jobs have computed at once; 0 means GOMAXPROCS
@@ -120,8 +118,8 @@ type Service struct {
 
 // New returns a Service. It starts nothing.
 func New(o Options) (*Service, error) {
-	if o.DB == nil || o.Blobs == nil || o.Models == nil || o.Authorizer == nil || o.AsRole == nil || o.Region == "" || o.AccountID == "" {
-		return nil, errors.New("transform: DB, Blobs, Models, Authorizer, AsRole, Region and AccountID are required")
+	if o.DB == nil || o.Blobs == nil || o.Models == nil || o.Authorizer == nil || o.Roles == nil || o.Region == "" || o.AccountID == "" {
+		return nil, errors.New("transform: DB, Blobs, Models, Authorizer, Roles, Region and AccountID are required")
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = 2
@@ -166,7 +164,7 @@ func (s *Service) Create(ctx context.Context, spec Spec) (Job, error) {
 	if err != nil {
 		return Job{}, err
 	}
-	if err := s.checkData(ctx, &spec, model.RoleArn); err != nil {
+	if err := s.checkData(ctx, &spec, model); err != nil {
 		return Job{}, err
 	}
 	job := Job{Spec: spec, TransformJobArn: arn, TransformJobStatus: InProgress, ID: rand.Text(), Model: model}
@@ -183,10 +181,17 @@ func (s *Service) Create(ctx context.Context, spec Spec) (Job, error) {
 
 // checkData looks whether there is data and a place for the results, so that the
 // common slips are told at once and not in a failed job.
-func (s *Service) checkData(ctx context.Context, spec *Spec, role string) error {
-	ctx = s.AsRole(ctx, role)
+func (s *Service) checkData(ctx context.Context, spec *Spec, model Model) error {
+	role := model.RoleArn
+	ctx, err := s.Roles.Assume(ctx, role, s.arn(spec.TransformJobName))
+	if err != nil {
+		return err
+	}
 	list, err := s.inputs(ctx, spec, role, 1)
 	if err != nil {
+		return err
+	}
+	if err := s.mayLoad(ctx, model); err != nil {
 		return err
 	}
 	bucket, key := spec.output(list[0])
@@ -198,6 +203,18 @@ func (s *Service) checkData(ctx context.Context, spec *Spec, role string) error 
 			"Create it, or give another S3OutputPath. Error message from S3: %s", bucket, errs.MessageOf(err))
 	} else if err != nil {
 		return err
+	}
+	return nil
+}
+
+// mayLoad refuses a model whose artifact the role that acts in ctx may not read.
+func (s *Service) mayLoad(ctx context.Context, model Model) error {
+	bucket, key, err := jobs.ParseURI(model.DataURL)
+	if err != nil {
+		return err
+	}
+	if err := s.Authorizer.Authorize(ctx, "s3:GetObject", jobs.ObjectARN(bucket, key)); err != nil {
+		return errs.Wrap(err, errs.Invalid, "", "The role %q may not read the model data at %s. Allow it s3:GetObject there.", model.RoleArn, model.DataURL)
 	}
 	return nil
 }

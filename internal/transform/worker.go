@@ -104,6 +104,9 @@ func (s *Service) work(ctx context.Context, c *claim) {
 		if r, err := s.jobs.Get(jobCtx, c.Name); err == nil && r.Status == Stopping {
 			cancel(errStopped)
 		}
+		if gone := s.roleGone(jobCtx, c); gone != nil {
+			cancel(gone)
+		}
 	}
 	heart.Go(func() { c.Keep(jobCtx, func() { cancel(jobs.ErrLeaseLost) }) })
 
@@ -120,10 +123,22 @@ func (s *Service) work(ctx context.Context, c *claim) {
 	case ctx.Err() != nil:
 		s.release(context.WithoutCancel(ctx), c)
 		return
+	default:
+		if gone := s.roleGone(ctx, c); gone != nil { // says more than what it led to
+			err = gone
+		}
 	}
 	s.finish(context.WithoutCancel(ctx), c, err)
 	s.Log.InfoContext(ctx, "transform job ended", "job", c.Name, "status", c.job.TransformJobStatus,
 		"seconds", s.Now().Sub(started).Seconds(), "reason", c.job.FailureReason)
+}
+
+// roleGone returns why the job can't act as its model's role any more, or nil.
+func (s *Service) roleGone(ctx context.Context, c *claim) error {
+	if _, err := s.Roles.Assume(ctx, c.job.Model.RoleArn, c.job.TransformJobArn); errs.Is(err, errs.Invalid) {
+		return err
+	}
+	return nil
 }
 
 // attempt is execute, with a panic as an error.

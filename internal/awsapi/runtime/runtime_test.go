@@ -33,6 +33,10 @@ import (
 type allowAll struct{}
 
 func (allowAll) Authorize(context.Context, string, string) error { return nil }
+func (allowAll) Pass(context.Context, string, string) error      { return nil }
+func (allowAll) Assume(ctx context.Context, _, _ string) (context.Context, error) {
+	return ctx, nil
+}
 
 // newServer is the API over an endpoint "colours" with the variant "main".
 func newServer(t *testing.T) (*sagemakerruntime.Client, string) {
@@ -49,7 +53,7 @@ func newServer(t *testing.T) (*sagemakerruntime.Client, string) {
 	}
 	t.Cleanup(func() { blobs.Close() })
 	service, err := serving.New(serving.Options{
-		DB: db, Objects: blobs, Auth: allowAll{}, Metrics: telemetry.New(), Log: slog.New(slog.DiscardHandler),
+		DB: db, Objects: blobs, Auth: allowAll{}, Roles: allowAll{}, Metrics: telemetry.New(), Log: slog.New(slog.DiscardHandler),
 		Region: "us-east-1", Account: "000000000000", Dir: filepath.Join(dir, "models"),
 	})
 	if err != nil {

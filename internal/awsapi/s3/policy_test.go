@@ -169,7 +169,10 @@ func TestBucketPolicyDenies(t *testing.T) {
 	_, err = again.GetObject(ctx, &sdk.GetObjectInput{Bucket: bucket, Key: key})
 	wantCode(t, err, "AccessDenied")
 	// What acts without a request, such as a job, is held to it too.
-	job := iam.WithPrincipal(context.Background(), g.auth.TrainingPrincipal())
+	job, err := g.auth.ForService("sagemaker.amazonaws.com", "SageMaker").Assume(context.Background(), g.auth.RoleARN(iam.ExecutionRole), "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := g.auth.Authorize(job, "s3:GetObject", "arn:aws:s3:::data/k"); err == nil {
 		t.Error("a training job may read what the bucket denies")
 	}

@@ -49,7 +49,7 @@ func newServingServer(t *testing.T) *servingServer {
 	}
 	t.Cleanup(func() { blobs.Close() })
 	service, err := serving.New(serving.Options{
-		DB: db, Objects: blobs, Auth: allowAll{}, Metrics: telemetry.New(), Log: slog.New(slog.DiscardHandler),
+		DB: db, Objects: blobs, Auth: allowAll{}, Roles: allowAll{}, Metrics: telemetry.New(), Log: slog.New(slog.DiscardHandler),
 		Region: "us-east-1", Account: "000000000000", Dir: filepath.Join(dir, "models"),
 	})
 	if err != nil {

@@ -32,6 +32,10 @@ import (
 type allowAll struct{}
 
 func (allowAll) Authorize(context.Context, string, string) error { return nil }
+func (allowAll) Pass(context.Context, string, string) error      { return nil }
+func (allowAll) Assume(ctx context.Context, _, _ string) (context.Context, error) {
+	return ctx, nil
+}
 
 // trainingServer is the API over a training service that runs, with the bucket
 // "data" and something to learn in it.
@@ -56,7 +60,7 @@ func newTrainingServer(t *testing.T) *trainingServer {
 	t.Cleanup(func() { blobs.Close() })
 	service, err := training.New(training.Options{
 		DB: db, Blobs: blobs, Authorizer: allowAll{}, Region: "us-east-1", AccountID: "000000000000",
-		AsRole: func(ctx context.Context, _ string) context.Context { return ctx }, Log: slog.New(slog.DiscardHandler),
+		Roles: allowAll{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func newTuningServer(t *testing.T) (url string) {
 	log := slog.New(slog.DiscardHandler)
 	jobs, err := training.New(training.Options{
 		DB: db, Blobs: blobs, Authorizer: allowAll{}, Region: "us-east-1", AccountID: "000000000000",
-		AsRole: func(ctx context.Context, _ string) context.Context { return ctx }, Log: log,
+		Roles: allowAll{}, Log: log,
 	})
 	if err != nil {
 		t.Fatal(err)

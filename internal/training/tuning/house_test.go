@@ -94,9 +94,7 @@ func (h *house) run() {
 	log := slog.New(slog.DiscardHandler)
 	h.jobs, err = training.New(training.Options{
 		DB: h.db, Blobs: h.blobs, Authorizer: h.access, Region: region, AccountID: account,
-		AsRole: func(ctx context.Context, _ string) context.Context {
-			return iam.WithPrincipal(ctx, h.access.TrainingPrincipal())
-		},
+		Roles:    h.access.ForService("sagemaker.amazonaws.com", "SageMaker"),
 		LeaseTTL: time.Minute, Log: log,
 		Finished: func(string, time.Duration) { h.Wake() },
 		Measured: func() { h.Wake() },
