@@ -1,11 +1,12 @@
 package fasttext
 
+import "github.com/heliograph/heliograph/fasttext/internal/kernel"
+
 // Hashing decides which row an n-gram gets, so every quirk below is part of the
 // file format: a model is only as good as the reader's agreement with its writer.
 
 const (
-	fnvOffset = 2166136261
-	fnvPrime  = 16777619
+	fnvOffset = kernel.FNVOffset
 
 	// ngramFactor joins the hashes of neighbouring words.
 	ngramFactor = 116049371
@@ -14,7 +15,7 @@ const (
 // fnvStep is one byte of 32-bit FNV-1a, except that the byte is sign-extended
 // first: the original hashed C chars, and its models were made on machines where
 // they are signed.
-func fnvStep(h uint32, b byte) uint32 { return (h ^ uint32(int32(int8(b)))) * fnvPrime }
+func fnvStep(h uint32, b byte) uint32 { return kernel.HashByte(h, b) }
 
 // hashWord is the hash of a whole token.
 func hashWord[T string | []byte](word T) uint32 {

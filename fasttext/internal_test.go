@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 func TestHash(t *testing.T) {
@@ -18,7 +20,7 @@ func TestHash(t *testing.T) {
 			t.Errorf("%q: %#x, want %#x", word, got, want)
 		}
 	}
-	basis, prime := uint32(fnvOffset), uint32(fnvPrime)
+	basis, prime := uint32(fnvOffset), uint32(kernel.FNVPrime)
 	if got, want := hashWord("\xe9"), (basis^0xffffffe9)*prime; got != want {
 		t.Errorf("a byte above 0x7f: %#x, want %#x", got, want)
 	}

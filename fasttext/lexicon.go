@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 // A lexicon collects the distinct tokens of a text while it is read.
@@ -78,40 +80,34 @@ func (l *lexicon) add(token []byte, hash uint32, n, at int64) int32 {
 	}
 }
 
-// A found token is one of a block.
-type foundToken struct {
-	at, n int32 // in the text of the block; a line end has no length
-	hash  uint32
-}
-
 // batchTokens is how many tokens are looked up together.
-const batchTokens = 64
+const batchTokens = kernel.BatchTokens
 
-// addAll is add for tokens of a block, in the order of the text. The table and
+// addAll is add for the first n tokens of a batch, in the order of the text; those without a length are line ends. The table and
 // the entries are far larger than the cache: looking many tokens up in turns lets the processor wait for all of
 // them at once.
-func (l *lexicon) addAll(dst []int32, b block, tokens []foundToken) []int32 {
+func (l *lexicon) addAll(dst []int32, b block, tokens *kernel.Tokens, n int) []int32 {
 	var slots [batchTokens]uint64
 	mask := uint32(len(l.slots) - 1)
-	for i := range tokens {
-		slots[i%batchTokens] = l.slots[tokens[i].hash&mask]
+	for i, hash := range tokens.Hash[:n] {
+		slots[i%batchTokens] = l.slots[hash&mask]
 	}
-	for i, t := range tokens {
+	for i, hash := range tokens.Hash[:n] {
 		// The table may have grown by now, but what it said still holds.
-		s := slots[i%batchTokens]
-		if uint32(s>>32) == t.hash && s != 0 && t.n > 0 && t.n <= keyLength {
+		s, at, length := slots[i%batchTokens], int(tokens.At[i%batchTokens]), int(tokens.Len[i%batchTokens])
+		if uint32(s>>32) == hash && s != 0 && length > 0 && length <= keyLength {
 			e := &l.entries[uint32(s)-1]
-			if e.key == keyAt(b.text, int(t.at), int(t.n)) && e.len == uint32(t.n) {
+			if e.key == keyAt(b.text, at, length) && e.len == uint32(length) {
 				e.count++
 				dst = append(dst, int32(uint32(s)-1))
 				continue
 			}
 		}
-		token := b.text[t.at:][:t.n]
-		if t.n == 0 {
+		token := b.text[at:][:length]
+		if length == 0 {
 			token = eosToken
 		}
-		dst = append(dst, l.add(token, t.hash, 1, b.start+int64(t.at)))
+		dst = append(dst, l.add(token, hash, 1, b.start+int64(at)))
 	}
 	return dst
 }

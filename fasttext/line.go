@@ -1,6 +1,6 @@
 package fasttext
 
-// space marks the bytes that separate tokens. A newline also ends the line.
+// space marks the bytes that separate tokens, as kernel.Spaces does. A newline also ends the line.
 var space = [256]bool{' ': true, '\n': true, '\r': true, '\t': true, '\v': true, '\f': true, 0: true}
 
 // A lineReader turns lines into rows and labels, the way training read them.

@@ -3,6 +3,7 @@ package fasttext
 import (
 	"context"
 	"io"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -105,46 +106,77 @@ func readBlocks(ctx context.Context, br *blockReader, n int, depot *depot, onRea
 	return t, nil
 }
 
+// masksAtOnce is how many masks of 64 bytes are made at once.
+const masksAtOnce = 64
+
 // read splits a block into tokens. Lines are those of lineReader.next.
 func (t *textBlock) read(lex *lexicon, b block) {
 	t.tokens, t.lines = t.tokens[:0], t.lines[:0]
-	var found [batchTokens]foundToken
-	text, n, line := b.text, 0, 0 // n are found, line the tokens of the line
-	endLine := func() {
-		t.lines = append(t.lines, int32(line))
-		line = 0
-	}
-	for i := 0; i < len(text); {
-		if n == batchTokens {
-			t.tokens = lex.addAll(t.tokens, b, found[:])
-			n = 0
-		}
-		c := text[i]
-		if space[c] {
-			if c == '\n' {
-				found[n] = foundToken{int32(i), 0, eosHash}
-				n++
-				line++
-				endLine()
+	r := blockSplitter{t: t, lex: lex, b: b}
+	text := b.text
+	var masks [masksAtOnce]uint64
+	start, n := 0, 0 // of the token, and of those found
+	for from := 0; from < len(text); from += 64 * masksAtOnce {
+		part := text[from:min(from+64*masksAtOnce, len(text))]
+		kernel.Spaces(masks[:], part)
+		for k, mask := range masks[:(len(part)+63)/64] {
+			for ; mask != 0; mask &= mask - 1 {
+				i := from + 64*k + bits.TrailingZeros64(mask)
+				if i > start {
+					r.found.At[n&(batchTokens-1)], r.found.Len[n&(batchTokens-1)] = int32(start), int32(i-start)
+					if n++; n == batchTokens {
+						r.take(n)
+						n = 0
+					}
+				}
+				start = i + 1
+				if text[i] == '\n' {
+					r.found.At[n&(batchTokens-1)], r.found.Len[n&(batchTokens-1)] = int32(i), 0
+					if n++; n == batchTokens {
+						r.take(n)
+						n = 0
+					}
+				}
 			}
-			i++
-			continue
 		}
-		start, h := i, uint32(fnvOffset)
-		for ; i < len(text) && !space[text[i]]; i++ {
-			h = fnvStep(h, text[i])
-		}
-		found[n] = foundToken{int32(start), int32(i - start), h}
+	}
+	if start < len(text) {
+		r.found.At[n], r.found.Len[n] = int32(start), int32(len(text)-start)
 		n++
-		line++
-		if h == eosHash && string(text[start:i]) == eos {
-			endLine()
+	}
+	r.take(n)
+	if r.line > 0 {
+		r.endLine()
+	}
+}
+
+// A blockSplitter takes the tokens of a block that were found, batch by batch.
+type blockSplitter struct {
+	t     *textBlock
+	lex   *lexicon
+	b     block
+	found kernel.Tokens // those without a length are line ends
+	line  int           // tokens of the line until now
+}
+
+// take looks up the n tokens of the batch.
+func (r *blockSplitter) take(n int) {
+	found := &r.found
+	found.HashAll(r.b.text, n)
+	for i := range n {
+		if r.line++; found.Len[i] == 0 {
+			found.Hash[i] = eosHash
+			r.endLine()
+		} else if found.Hash[i] == eosHash && string(r.b.text[found.At[i]:][:found.Len[i]]) == eos {
+			r.endLine()
 		}
 	}
-	t.tokens = lex.addAll(t.tokens, b, found[:n])
-	if line > 0 {
-		endLine()
-	}
+	r.t.tokens = r.lex.addAll(r.t.tokens, r.b, found, n)
+}
+
+func (r *blockSplitter) endLine() {
+	r.t.lines = append(r.t.lines, int32(r.line))
+	r.line = 0
 }
 
 // store puts a block into a depot. units is scratch, returned for the next call.

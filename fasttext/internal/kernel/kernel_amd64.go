@@ -18,9 +18,9 @@ func detect() level {
 	const ymm, zmm = 0b110, 0b11100110
 	saved := xgetbv()
 	_, b, _, _ := cpuid(7, 0)
-	const hasAVX2, hasAVX512F, hasAVX512DQ = 1 << 5, 1 << 16, 1 << 17
+	const hasAVX2, has512 = 1 << 5, 1<<16 | 1<<17 | 1<<30 // AVX-512 F, DQ and BW
 	switch {
-	case saved&zmm == zmm && b&(hasAVX2|hasAVX512F|hasAVX512DQ) == hasAVX2|hasAVX512F|hasAVX512DQ:
+	case saved&zmm == zmm && b&(hasAVX2|has512) == hasAVX2|has512:
 		return avx512
 	case saved&ymm == ymm && b&hasAVX2 != 0:
 		return avx2
