@@ -24,6 +24,31 @@ func Parse(src []byte, kind Kind) (*Document, error) {
 	return p.doc, nil
 }
 
+// GuessKind tells by its elements what a document is to be attached to. What
+// can't be read is taken for Identity; Parse says what is wrong with it.
+func GuessKind(src []byte) Kind {
+	_, top, err := readJSON(src)
+	if err != nil {
+		return Identity
+	}
+	principal, resource := false, false
+	for _, m := range top.members {
+		for _, s := range append([]node{m.value}, m.value.list...) {
+			for _, element := range s.members {
+				name := strings.TrimPrefix(element.name, "Not")
+				principal, resource = principal || name == "Principal", resource || name == "Resource"
+			}
+		}
+	}
+	switch {
+	case principal && resource:
+		return Resource
+	case principal:
+		return Trust
+	}
+	return Identity
+}
+
 type parser struct {
 	*reader
 	doc *Document
