@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/heliograph/heliograph/internal/app"
 	"github.com/heliograph/heliograph/internal/iam/policy"
 )
 
@@ -54,7 +55,7 @@ func lintPolicies(w io.Writer, files []string, kind string, strict bool) (bad bo
 		if err != nil {
 			return bad, fmt.Errorf("%s: %w", name, err)
 		}
-		found := policy.Lint(doc, policyActions())
+		found := policy.Lint(doc, app.Actions())
 		for _, f := range found {
 			bad = bad || strict || f.Severity == policy.Mistake
 			fmt.Fprintf(w, "%s:%s\n", name, f)

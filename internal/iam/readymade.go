@@ -42,6 +42,9 @@ var readyMade = sync.OnceValue(func() map[string]policyRecord {
 			Versions: []policyVersionDoc{{ID: "v1", Document: document, Created: made}},
 		}}
 	}
+	for _, p := range policy.ReadyMade() {
+		add("/", p.Name, p.Description, p.Document)
+	}
 	for _, p := range awsNamed {
 		i := strings.LastIndexByte(p.name, '/') + 1
 		add("/"+p.name[:i], p.name[i:], p.description, `{"Version":"`+policy.Version2012+`","Statement":[`+p.statements+`]}`)

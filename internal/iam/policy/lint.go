@@ -10,8 +10,9 @@ import (
 // Action is an action that can be asked for, as Lint knows it.
 type Action struct {
 	Name string // "s3:GetObject"
-	// Resources are patterns of the ARNs that it is asked on, "*" if it is asked on
-	// no resource in particular; none: anything may be.
+	// Resources are patterns of the ARNs that it is asked on, in which {} stands for
+	// a name without a slash; "*" if it is asked on no resource in particular. None:
+	// it may be asked on anything.
 	Resources []string
 }
 
@@ -56,7 +57,7 @@ func Lint(d *Document, actions []Action) []Finding {
 		k := knownAction{name: strings.ToLower(a.Name), written: a.Name}
 		for _, r := range a.Resources {
 			if p, err := compile(r, resourceARN, false); err == nil {
-				k.resources = append(k.resources, p.text)
+				k.resources = append(k.resources, strings.ReplaceAll(p.text, "{}", string([]byte{markName})))
 			}
 		}
 		l.actions = append(l.actions, k)
@@ -73,6 +74,9 @@ func Lint(d *Document, actions []Action) []Finding {
 	})
 	return l.findings
 }
+
+// markName stands for {} in the resources of actions.
+const markName = markVariable - 1
 
 type linter struct {
 	doc      *Document
@@ -200,7 +204,7 @@ func hint(about []knownAction) string {
 	if len(about) == 0 || len(about[0].resources) == 0 {
 		return ""
 	}
-	readable := strings.NewReplacer(string([]byte{markStar}), "*", string([]byte{markStarInPart}), "*", string([]byte{markOne}), "?", string([]byte{markOneInPart}), "?")
+	readable := strings.NewReplacer(string([]byte{markName}), "NAME", string([]byte{markStar}), "*", string([]byte{markStarInPart}), "*", string([]byte{markOne}), "?", string([]byte{markOneInPart}), "?")
 	return fmt.Sprintf("; %s is asked on %s", about[0].written, readable.Replace(about[0].resources[0]))
 }
 
@@ -240,8 +244,8 @@ func overlap(a, b string) bool {
 			if i > 0 && star(a[i-1]) { // it ends, or takes one more of b
 				ok = ok || reach[j] || j > 0 && next[j-1]
 			}
-			if j > 0 && star(b[j-1]) {
-				ok = ok || next[j-1] || i > 0 && reach[j]
+			if j > 0 && (star(b[j-1]) || b[j-1] == markName) {
+				ok = ok || next[j-1] || i > 0 && reach[j] && (b[j-1] != markName || a[i-1] != '/')
 			}
 			if i > 0 && j > 0 && reach[j-1] {
 				ok = ok || a[i-1] == b[j-1] || one(a[i-1]) || one(b[j-1])

@@ -8,8 +8,8 @@ import (
 )
 
 var someActions = []policy.Action{
-	{Name: "s3:GetObject", Resources: []string{"arn:aws:s3:::*/*"}}, {Name: "s3:PutObject", Resources: []string{"arn:aws:s3:::*/*"}},
-	{Name: "s3:ListBucket", Resources: []string{"arn:aws:s3:::*"}}, {Name: "sagemaker:ListModels", Resources: []string{"*"}},
+	{Name: "s3:GetObject", Resources: []string{"arn:aws:s3:::{}/*"}}, {Name: "s3:PutObject", Resources: []string{"arn:aws:s3:::{}/*"}},
+	{Name: "s3:ListBucket", Resources: []string{"arn:aws:s3:::{}"}}, {Name: "sagemaker:ListModels", Resources: []string{"*"}},
 	{Name: "sagemaker:CreateModel", Resources: []string{"arn:aws:sagemaker:*:*:model/*"}}, {Name: "iam:PassRole", Resources: []string{"arn:aws:iam::*:role/*"}},
 	{Name: "iam:PutUserPolicy", Resources: []string{"arn:aws:iam::*:user/*"}}, {Name: "sts:AssumeRole"},
 }
@@ -34,6 +34,9 @@ func TestLint(t *testing.T) {
 		`"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": {"StringEqualsIfExists": {"a:b": "x"}, "Null": {"a:b": "true"}}`:             "",
 		`"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"a:b": "x"}, "Null": {"a:b": "false"}}`:       "",
 
+		`"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::data*"`: "",
+		`"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::data/*"`:         "",
+
 		// What doesn't exist.
 		`"Effect": "Allow", "Action": "s3:GetObjects", "Resource": "*"`:    "1:41: mistake S: there is no action s3:GetObjects here; perhaps s3:GetObject (unknown-action)",
 		`"Effect": "Allow", "Action": "s3:Delete*", "Resource": "*"`:       "mistake S: there is no action s3:Delete* here (unknown-action)",
@@ -41,7 +44,8 @@ func TestLint(t *testing.T) {
 		`"Effect": "Allow", "Action": "ec2:RunInstances", "Resource": "*"`: "warning S: ec2:RunInstances is of a service that this server doesn't offer (unknown-service)",
 
 		// What never matches.
-		`"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::data"`:                                                                                 "mistake S: arn:aws:s3:::data: none of the actions is ever asked on these resources; s3:GetObject is asked on arn:aws:s3:::*/* (impossible-resource)",
+		`"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::data"`:                                                                                 "mistake S: arn:aws:s3:::data: none of the actions is ever asked on these resources; s3:GetObject is asked on arn:aws:s3:::NAME/* (impossible-resource)",
+		`"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::data/*"`:                                                                              "s3:ListBucket is asked on arn:aws:s3:::NAME (impossible-resource)",
 		`"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:sagemaker:*:*:model/*"`:                                                                     "(impossible-resource)",
 		`"Effect": "Allow", "Action": "sagemaker:ListModels", "Resource": "arn:aws:sagemaker:*:*:model/*"`:                                                             "(impossible-resource)",
 		`"Effect": "Allow", "Action": "sagemaker:CreateModel", "Resource": "arn:aws:sagemaker:*:*:endpoint/*"`:                                                         "(impossible-resource)",
