@@ -27,7 +27,8 @@ will do.`,
 		func(a *access) *cobra.Command {
 			return newAttachCommand(a, "detach", "Detach a managed policy from a user, group or role", "Detach", "no longer has")
 		},
-		newPolicyPutCommand, newPolicyRemoveCommand, newPolicyBoundaryCommand, newPolicySimulateCommand)
+		newPolicyPutCommand, newPolicyRemoveCommand, newPolicyBoundaryCommand, newPolicySimulateCommand,
+		newPolicyTestCommand, newPolicyLintCommand)
 }
 
 // policyARN returns the ARN of a policy given by name or ARN. Of two policies of

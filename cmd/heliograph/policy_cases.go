@@ -13,7 +13,7 @@ import (
 )
 
 // newPolicyTestCommand is the verb that tries policies before they are applied.
-func newPolicyTestCommand() *cobra.Command {
+func newPolicyTestCommand(*access) *cobra.Command {
 	return &cobra.Command{
 		Use:   "test FILE...",
 		Short: "Check files that say what policies are to allow and deny",
@@ -74,12 +74,15 @@ func testPolicies(w io.Writer, files []string) (failed int, err error) {
 func readSmall(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, pathless(err))
 	}
 	defer f.Close()
 	src, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(src)) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes", name, limit)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", name, pathless(err))
+	case int64(len(src)) > limit:
+		return nil, fmt.Errorf("%s: the file is larger than %d bytes", name, limit)
 	}
-	return src, err
+	return src, nil
 }

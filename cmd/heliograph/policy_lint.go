@@ -14,7 +14,7 @@ import (
 var policyKinds = map[string]policy.Kind{"identity": policy.Identity, "resource": policy.Resource, "trust": policy.Trust}
 
 // newPolicyLintCommand is the verb that looks for mistakes in policies.
-func newPolicyLintCommand() *cobra.Command {
+func newPolicyLintCommand(*access) *cobra.Command {
 	kind, strict := "", false
 	c := &cobra.Command{
 		Use:   "lint FILE...",
