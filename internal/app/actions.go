@@ -51,7 +51,7 @@ func Actions() (all []policy.Action) {
 		add(op.Action, resources)
 	}
 	add("iam:PassRole", []string{"arn:aws:iam:*:*:role/*"}) // asked by whatever takes a role
-	for _, op := range operations { // on what else a request names
+	for _, op := range operations {                         // on what else a request names
 		for _, name := range op.Also {
 			if _, known := at[name]; !known {
 				add(name, nil)
