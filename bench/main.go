@@ -60,6 +60,7 @@ var sections = []section{
 	{"memory", "Memory of the server over many InvokeEndpoint requests", memory},
 	{"objects", "S3 objects, beside plain files on the same disk", objects},
 	{"transform", "A batch transform of a million lines, beside heliograph predict on the same file", batchTransform},
+	{"access", "Who calls, and the account that is kept of it", access},
 	{"control", "Control calls with 10,000 training jobs and 1,000 endpoints on record", control},
 }
 

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -52,7 +53,7 @@ const timeFormat = "2006-01-02T15:04:05.000000Z07:00"
 // appendBody appends the line up to its seq, as json.Marshal would write it.
 func (e *Entry) appendBody(b []byte) []byte {
 	b = append(b, `{"time":"`...)
-	b = e.Time.UTC().AppendFormat(b, timeFormat)
+	b = appendTime(b, e.Time)
 	b = append(b, '"')
 	for _, m := range [...]struct{ name, value string }{
 		{`,"decision":`, e.Decision},
@@ -80,6 +81,35 @@ func (e *Entry) appendBody(b []byte) []byte {
 	return append(b, `,"seq":`...)
 }
 
+// appendTime appends a time as timeFormat has it in UTC.
+func appendTime(b []byte, at time.Time) []byte {
+	at = at.UTC()
+	year, month, day := at.Date()
+	if year < 0 || year > 9999 {
+		return at.AppendFormat(b, timeFormat)
+	}
+	hour, minute, second := at.Clock()
+	for _, part := range [...]struct {
+		value, digits int
+		behind        byte
+	}{{year, 4, '-'}, {int(month), 2, '-'}, {day, 2, 'T'}, {hour, 2, ':'}, {minute, 2, ':'}, {second, 2, '.'}, {at.Nanosecond() / 1000, 6, 'Z'}} {
+		b = append(b, "000000"[:part.digits]...)
+		for i, v := len(b)-1, part.value; v > 0; i, v = i-1, v/10 {
+			b[i] = byte('0' + v%10)
+		}
+		b = append(b, part.behind)
+	}
+	return b
+}
+
+// plain are the bytes that stand for themselves in what json.Marshal writes.
+var plain = func() (all [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		all[c] = !strings.ContainsRune(`"\<>&`, c)
+	}
+	return all
+}()
+
 // appendString appends s as a JSON string, cut at maxText.
 func appendString(b []byte, s string) []byte {
 	if len(s) > maxText {
@@ -90,7 +120,7 @@ func appendString(b []byte, s string) []byte {
 		s = s[:cut] + "…"
 	}
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if !plain[s[i]] {
 			quoted, _ := json.Marshal(s) // a string always encodes
 			return append(b, quoted...)
 		}

@@ -35,11 +35,24 @@ func TestDiskFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := trail.sync(0); err != nil {
+		t.Fatal(err)
+	}
 	trail.file = readOnly
-	for range 3 {
+	taken := 0
+	for ; err == nil; taken++ { // until the buffer is full
+		err = trail.Record(t.Context(), &entry)
+	}
+	if taken > bufferBytes/100 {
+		t.Fatalf("%d entries were taken that could not be written", taken)
+	}
+	for range 2 {
 		if err := trail.Record(t.Context(), &entry); err == nil {
 			t.Fatal("an entry that could not be written was taken")
 		}
+	}
+	if err := trail.sync(0); err == nil {
+		t.Error("what could not be written is on the disk")
 	}
 	if trail.Err() == nil {
 		t.Error("the trail says that all is well")
@@ -48,6 +61,7 @@ func TestDiskFails(t *testing.T) {
 	if err := trail.Record(t.Context(), &entry); err != nil || trail.Err() != nil {
 		t.Fatal(err, trail.Err())
 	}
+	trail.spill()
 	if text := log.String(); strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "calls fail until it can") || !strings.Contains(text, "lost=3") {
 		t.Errorf("the log has:\n%s", text)
 	}
@@ -58,7 +72,7 @@ func TestDiskFails(t *testing.T) {
 	}
 	durable := Entry{Action: "sagemaker:CreateModel", Durable: true}
 	trail.file = other
-	if err := trail.sync(0); err == nil {
+	if err := trail.syncLocked(); err == nil {
 		t.Error("a failed sync was taken for one")
 	}
 	trail.file = good
@@ -92,17 +106,20 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	file, _ := os.ReadFile(filepath.Join(dir, fileName(1)))
+	line := bytes.LastIndexByte(file[:len(file)-1], '\n') + 1
 	head, _ := os.ReadFile(filepath.Join(dir, headFile))
-	f.Add(file, head)
-	f.Add(file[:len(file)-5], head)
-	f.Add(file[:10], head)
-	f.Add(append(bytes.Clone(file), "rubbish\n"...), head)
-	f.Add(bytes.Replace(file, []byte(`"seq":2`), []byte(`"seq":18446744073709551615`), 1), head[:100])
-	f.Add([]byte(`{"previous":"","seq":1,"hash":"`+strings.Repeat("0", 64)+"\"}\n"), []byte("{}"))
-	f.Add([]byte{}, []byte{})
-	f.Fuzz(func(t *testing.T, file, head []byte) {
+	f.Add(file, head, []byte{})
+	f.Add(file[:len(file)-5], head, []byte{})
+	f.Add(file[:10], head, []byte{})
+	f.Add(append(bytes.Clone(file), "rubbish\n"...), head, []byte{})
+	f.Add(bytes.Replace(file, []byte(`"seq":2`), []byte(`"seq":18446744073709551615`), 1), head[:100], []byte{})
+	f.Add([]byte(`{"previous":"","seq":1,"hash":"`+strings.Repeat("0", 64)+"\"}\n"), []byte("{}"), []byte{})
+	f.Add([]byte{}, []byte{}, []byte{})
+	f.Add(file[:line], head, file[line:])
+	f.Add(file[:line+20], []byte{}, file)
+	f.Fuzz(func(t *testing.T, file, head, buffer []byte) {
 		dir := t.TempDir()
-		for name, content := range map[string][]byte{fileName(1): file, headFile: head} {
+		for name, content := range map[string][]byte{fileName(1): file, headFile: head, bufferFile: buffer} {
 			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -58,8 +58,15 @@ var ErrToken = errors.New("the token of the next page is not one of this trail, 
 // Find returns a page of the trail's entries. A page may have fewer than Limit
 // and even none although there are more: Next tells.
 func (t *Trail) Find(ctx context.Context, q Query) (Page, error) {
+	t.writeMu.Lock()
+	if t.file != nil {
+		if err := t.spill(); err != nil {
+			t.opt.Log.Warn("the last entries of the audit trail can't be looked at", "error", err)
+		}
+	}
+	t.writeMu.Unlock()
 	t.endMu.Lock()
-	current, size := t.current, t.end.offset
+	current, size := t.current, t.inFile.offset
 	t.endMu.Unlock()
 	return find(ctx, t.opt.Dir, q, current, size)
 }
@@ -146,7 +153,7 @@ func (s *search) open(i int) (f *os.File, size int64, err error) {
 		return nil, 0, err
 	}
 	if size = info.Size(); s.files[i] == s.current {
-		size = min(size, s.size)
+		return f, min(size, s.size), nil
 	}
 	return f, size, nil
 }

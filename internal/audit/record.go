@@ -80,12 +80,8 @@ func (t *Trail) append(batch []*pending) error {
 	if cap(buf) <= 1<<20 {
 		t.buf = buf
 	}
-	t.reserve(int64(len(buf)))
-	if _, err := t.file.WriteAt(buf, t.size); err != nil {
-		// Half a line may be there: the next write goes over it, and a reader never
-		// looks beyond the size.
-		err = errors.Join(err, t.file.Truncate(t.size))
-		t.reserved = t.size
+	if err := t.put(buf); err != nil {
+		// What may be there of it is gone over by the next.
 		if t.lost == 0 {
 			t.lostFrom = t.opt.Now()
 			t.opt.Log.Error("the audit trail can't be written; calls fail until it can", "error", err)
@@ -104,6 +100,9 @@ func (t *Trail) append(batch []*pending) error {
 	end.offset = t.size
 	t.endMu.Lock()
 	t.end, t.fault = end, nil
+	if t.used == 0 {
+		t.inFile = end
+	}
 	t.endMu.Unlock()
 	return nil
 }
@@ -123,21 +122,6 @@ func (t *Trail) line(buf, body []byte, end *Point) []byte {
 	return append(buf, '"', '}', '\n')
 }
 
-// reserveBytes is how much of the disk is set aside for entries, so that a full
-// disk doesn't keep an operator from deleting something.
-const reserveBytes = 4 << 20
-
-// reserve sets room aside for n bytes and those after them. Where it can't, the
-// write will tell.
-func (t *Trail) reserve(n int64) {
-	if t.reserved-t.size-n >= reserveBytes/2 {
-		return
-	}
-	if err := allocate(t.file, t.size, n+reserveBytes); err == nil {
-		t.reserved = t.size + n + reserveBytes
-	}
-}
-
 // rotate begins the next file. If it can't, this one goes on, and is tried to be
 // left again later.
 func (t *Trail) rotate() {
@@ -148,8 +132,11 @@ func (t *Trail) rotate() {
 	t.syncMu.Lock()
 	defer t.syncMu.Unlock()
 	first := Entry{Time: now, Trail: Continued, Previous: hex.EncodeToString(t.end.Hash[:])}
-	err := t.syncLocked()
-	if t.doubtful.Load() {
+	err := t.spill()
+	if err == nil {
+		err = t.syncLocked()
+	}
+	if t.doubtful.Load() && t.used == 0 {
 		first.Detail = fmt.Sprintf("the disk did not confirm the entries from %d on", t.synced.Seq+1)
 		err = nil
 	}
@@ -194,36 +181,55 @@ func (t *Trail) begin(first *Entry, at Point) (*begun, error) {
 
 // adopt makes a file the one that is written to.
 func (t *Trail) adopt(next *begun, now time.Time) {
-	t.file, t.size, t.reserved, t.began = next.file, next.end.offset, next.end.offset, now
+	t.file, t.size, t.spilled, t.reserved, t.began = next.file, next.end.offset, next.end.offset, next.end.offset, now
 	t.endMu.Lock()
-	t.end, t.current = next.end, next.end.Seq
+	t.end, t.inFile, t.current = next.end, next.end, next.end.Seq
 	t.endMu.Unlock()
 }
 
 // sync returns when the entry seq is on the disk, 0 for the last one.
 func (t *Trail) sync(seq uint64) error {
+	t.writeMu.Lock()
+	if t.file == nil {
+		t.writeMu.Unlock()
+		return nil // Close has done it
+	}
+	err := t.spill()
+	t.writeMu.Unlock()
 	t.syncMu.Lock()
 	defer t.syncMu.Unlock()
 	if seq != 0 && t.synced.Seq >= seq || t.file == nil {
 		return nil // whoever was here before brought this one along
 	}
-	return t.syncLocked()
+	if err == nil {
+		err = t.syncLocked()
+	}
+	if err != nil {
+		err = fmt.Errorf("audit trail: %w", err)
+		t.endMu.Lock()
+		t.fault = err
+		t.endMu.Unlock()
+	}
+	return err
 }
 
+// syncLocked brings to the disk what is in the file.
 func (t *Trail) syncLocked() error {
-	end := t.End()
+	t.endMu.Lock()
+	end := t.inFile
+	t.endMu.Unlock()
 	switch {
 	case t.synced.Seq == end.Seq:
 		return nil
 	case t.doubtful.Load():
-		return errors.New("audit trail: the disk failed before; another file has to be begun")
+		return errors.New("the disk failed before; another file has to be begun")
 	}
 	if err := t.file.Sync(); err != nil {
 		t.doubtful.Store(true) // to sync again would say yes without having written
-		return fmt.Errorf("audit trail: %w", err)
+		return err
 	}
 	if err := t.writeHead(end); err != nil {
-		return fmt.Errorf("audit trail: %w", err)
+		return err
 	}
 	t.synced = end
 	return nil

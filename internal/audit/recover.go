@@ -36,6 +36,10 @@ func (t *Trail) open() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		note = err.Error()
 	}
+	left, err := t.openBuffer()
+	if err != nil {
+		return err
+	}
 	all, err := t.begunFiles()
 	if err != nil {
 		return err
@@ -51,6 +55,11 @@ func (t *Trail) open() error {
 	end, fault := scan(t.file, last, known)
 	if fault != nil && !errors.As(fault, new(*lineError)) {
 		return fault
+	}
+	if again, err := t.replay(end, left); err != nil {
+		return err
+	} else if again.Seq > end.Seq {
+		end, fault = again, nil
 	}
 	switch {
 	case end.Seq < known.Seq: // what was on the disk is not there as it was
@@ -165,8 +174,8 @@ func (t *Trail) setAside(last uint64, end Point, fault error) (detail string, er
 	if _, err := t.file.ReadAt(rest, end.offset); err != nil && err != io.EOF {
 		return "", err
 	}
-	detail = fmt.Sprintf("%d bytes behind entry %d were no entry: %v", info.Size()-end.offset, end.Seq, fault)
-	if len(bytes.Trim(rest, "\x00")) > 0 { // a file system may leave zeros
+	detail = fmt.Sprintf("what was behind entry %d was no entry: %v", end.Seq, fault)
+	if rest = bytes.TrimRight(rest, "\x00"); len(rest) > 0 { // a file system may leave zeros
 		name := fmt.Sprintf("torn-%016d-%d.bin", end.Seq+1, t.opt.Now().Unix())
 		if err := writeFile(filepath.Join(t.opt.Dir, name), rest); err != nil {
 			return "", err

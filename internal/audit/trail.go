@@ -64,7 +64,10 @@ type Trail struct {
 
 	writeMu  sync.Mutex // held by the writer; guards the next group
 	file     *os.File   // nil: closed
-	size     int64      // bytes of whole lines in file
+	size     int64      // bytes of whole lines in file and buffer
+	spilled  int64      // bytes of them in file
+	memory   []byte     // the buffer; nil where there is none
+	used     int        // bytes of lines in it
 	began    time.Time  // when file was begun
 	reserved int64      // up to where the disk has set room aside for file
 	batch    []*pending
@@ -76,7 +79,8 @@ type Trail struct {
 	doubtful atomic.Bool // the disk may have lost what file.Sync was to keep
 
 	endMu   sync.Mutex // guards what readers see
-	end     Point      // the last entry that is in the file, whole
+	end     Point      // the last entry
+	inFile  Point      // the last that is in file and not in the buffer
 	current uint64     // first entry of file
 	fault   error      // why the last write failed, nil if it didn't
 
@@ -159,7 +163,8 @@ func (t *Trail) Close() error {
 	t.syncMu.Lock()
 	defer t.syncMu.Unlock()
 	if t.file != nil {
-		err = errors.Join(err, t.file.Truncate(t.size)) // gives back what was set aside
+		err = errors.Join(err, t.spill())
+		err = errors.Join(err, t.syncLocked(), t.file.Truncate(t.spilled)) // which gives back what was set aside
 	}
 	return errors.Join(err, t.release())
 }
@@ -170,7 +175,10 @@ func (t *Trail) release() (err error) {
 			err = errors.Join(err, f.Close())
 		}
 	}
-	t.file, t.head = nil, nil
+	if t.memory != nil {
+		err = errors.Join(err, closeMemory(t.memory))
+	}
+	t.file, t.head, t.memory = nil, nil, nil
 	return err
 }
 

@@ -44,11 +44,11 @@ func (s *Service) AuthorizeResource(ctx context.Context, action, resource string
 	entry := audit.Entry{Principal: p.ARN, Key: p.AccessKeyID, Action: action, Resource: resource, Policy: d.Policy, Statement: statementName(d)}
 	if d.Allowed {
 		entry.Decision, entry.Durable = audit.Allowed, durable(action)
-		return s.record(ctx, &entry)
+		return s.record(ctx, entry)
 	}
 	why := d.Explain(action)
 	entry.Decision, entry.Error, entry.Reason = audit.Denied, CodeAccessDenied, why
-	if err := s.record(ctx, &entry); err != nil {
+	if err := s.record(ctx, entry); err != nil {
 		return err
 	}
 	return errs.New(errs.Denied, CodeAccessDenied, "User: %s is not authorized to perform: %s on resource: %s %s", p.ARN, action, resource, why)

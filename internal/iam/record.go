@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/errs"
@@ -15,9 +16,15 @@ type Recorder interface {
 	Record(ctx context.Context, e *audit.Entry) error
 }
 
+// entries saves an allocation for each call.
+var entries = sync.Pool{New: func() any { return new(audit.Entry) }}
+
 // record adds who, from where and in which request to e and hands it to the
-// trail. The error is Internal.
-func (s *Service) record(ctx context.Context, e *audit.Entry) error {
+// trail, which keeps nothing of it. The error is Internal.
+func (s *Service) record(ctx context.Context, entry audit.Entry) error {
+	e := entries.Get().(*audit.Entry)
+	defer entries.Put(e)
+	*e = entry
 	r := requestOf(ctx)
 	if r != nil {
 		r.decided.Store(true)
@@ -42,12 +49,12 @@ func (s *Service) record(ctx context.Context, e *audit.Entry) error {
 // Opened records a call of ctx's principal that needs no permission.
 func (s *Service) Opened(ctx context.Context, action string) error {
 	p, _ := PrincipalOf(ctx)
-	return s.record(ctx, &audit.Entry{Decision: audit.Unasked, Principal: p.ARN, Key: p.AccessKeyID, Action: action})
+	return s.record(ctx, audit.Entry{Decision: audit.Unasked, Principal: p.ARN, Key: p.AccessKeyID, Action: action})
 }
 
 // Refused records a request that Verify or a limit refused with err.
 func (s *Service) Refused(r *http.Request, err error) error {
-	return s.record(r.Context(), &audit.Entry{
+	return s.record(r.Context(), audit.Entry{
 		Decision: audit.Refused, Key: clip(claimedKey(r)), Resource: r.Method + " " + clip(r.URL.Path), Error: errs.CodeOf(err),
 	})
 }
@@ -60,7 +67,7 @@ func (s *Service) Ended(ctx context.Context, resource, code string) error {
 	if r == nil || r.decided.Load() && (code == "" || r.refused.Load()) {
 		return nil
 	}
-	return s.record(ctx, &audit.Entry{Principal: r.caller, Key: r.key, Resource: clip(resource), Error: code})
+	return s.record(ctx, audit.Entry{Principal: r.caller, Key: r.key, Resource: clip(resource), Error: code})
 }
 
 // claimedKey is the access key id that a request names. It proves nothing.
