@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/heliograph/heliograph/internal/store"
+	jobs "github.com/heliograph/heliograph/internal/training"
 )
 
 const (
@@ -98,6 +99,8 @@ func controlTable() []controlCall {
 		{"Search by creation time", "Search", same(`{"Resource":"TrainingJob","SortBy":"CreationTime","SearchExpression":{"Filters":[{"Name":"CreationTime","Operator":"GreaterThan","Value":"2020-01-01T00:00:00Z"}]}}`), ""},
 		{"Search by a name and a hyperparameter", "Search", same(`{"Resource":"TrainingJob","SearchExpression":{"Filters":[{"Name":"TrainingJobName","Operator":"Contains","Value":"-0999"},{"Name":"HyperParameters.epochs","Value":"1"}]}}`), ""},
 		{"Search by a tag alone, of all jobs", "Search", same(`{"Resource":"TrainingJob","SearchExpression":{"Filters":[{"Name":"Tags.team","Value":"red"}]}}`), ""},
+		{"Search by a tag that all jobs have", "Search", same(`{"Resource":"TrainingJob","SearchExpression":{"Filters":[{"Name":"Tags.team","Value":"blue"}]}}`), ""},
+		{"Search by a hyperparameter that all jobs have", "Search", same(`{"Resource":"TrainingJob","SearchExpression":{"Filters":[{"Name":"HyperParameters.epochs","Value":"1.0"}]}}`), ""},
 		{"CreateTrainingJob", "CreateTrainingJob", func(i int) string { return trainingRequest(fmt.Sprintf("new-%05d", i)) }, "StopTrainingJob"},
 		{"DeleteTrainingJob", "DeleteTrainingJob", named(`{"TrainingJobName":"job-%05d"}`), ""},
 		{"CreateModel", "CreateModel", named(`{"ModelName":"new-%05d","PrimaryContainer":{"Image":"blazingtext","ModelDataUrl":"s3://bench/model.bin"}}`), ""},
@@ -162,17 +165,29 @@ func seedRecords(ctx context.Context, b *bench, data string) error {
 	return copyRecords(ctx, db, "endpoint", "bench", "endpoint", controlEndpoints)
 }
 
+// copied is a document as it is on record.
+type copied struct{ json.RawMessage }
+
+// RecordTerms are those that a training job is found by.
+func (c copied) RecordTerms() []store.Term {
+	var spec jobs.Spec
+	if json.Unmarshal(c.RawMessage, &spec) != nil {
+		return nil
+	}
+	return spec.RecordTerms()
+}
+
 func copyRecords(ctx context.Context, db *store.DB, kind, from, to string, n int) error {
-	records := store.NewCollection[json.RawMessage](db, kind)
+	records := store.NewCollection[copied](db, kind)
 	r, err := records.Get(ctx, from)
 	if err != nil {
 		return err
 	}
-	doc := string(r.Doc)
+	doc := string(r.Doc.RawMessage)
 	return db.Tx(ctx, func(ctx context.Context) error {
 		for i := range n {
 			r.Name = fmt.Sprintf("%s-%05d", to, i)
-			r.Doc = json.RawMessage(strings.ReplaceAll(doc, "template", r.Name))
+			r.Doc = copied{json.RawMessage(strings.ReplaceAll(doc, "template", r.Name))}
 			if _, err := records.Create(ctx, r); err != nil {
 				return err
 			}

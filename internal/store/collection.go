@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
@@ -24,8 +26,9 @@ type Record[T any] struct {
 
 // Collection is all records of one kind.
 type Collection[T any] struct {
-	db   *DB
-	kind string
+	db      *DB
+	kind    string
+	indexed atomic.Bool // Index has nothing to do
 }
 
 // NewCollection names the collection of the given kind; T must survive
@@ -45,13 +48,25 @@ func (c *Collection[T]) Create(ctx context.Context, r Record[T]) (Record[T], err
 	if err != nil {
 		return r, fmt.Errorf("store: encode %s %q: %w", c.kind, r.Name, err)
 	}
-	_, err = c.db.writer(ctx).ExecContext(ctx,
-		"INSERT INTO records (kind, key, "+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		c.kind, key(r.Name), r.Name, r.Status, micros(now), micros(now), r.Version, due(r.Due), string(doc))
-	if isUnique(err) {
-		return r, errs.Wrap(err, errs.Conflict, "", "A %s named %q already exists.", c.kind, r.Name)
+	insert := func(ctx context.Context) error {
+		_, err := c.db.writer(ctx).ExecContext(ctx,
+			"INSERT INTO records (kind, key, "+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			c.kind, key(r.Name), r.Name, r.Status, micros(now), micros(now), r.Version, due(r.Due), string(doc))
+		if isUnique(err) {
+			return errs.Wrap(err, errs.Conflict, "", "A %s named %q already exists.", c.kind, r.Name)
+		}
+		return internal(err)
 	}
-	return r, internal(err)
+	found := termsOf(r.Doc)
+	if len(found) == 0 {
+		return r, insert(ctx)
+	}
+	return r, c.db.Tx(ctx, func(ctx context.Context) error {
+		if err := insert(ctx); err != nil {
+			return err
+		}
+		return c.db.index(ctx, c.kind, key(r.Name), nil, found)
+	})
 }
 
 // Get returns the record of that name, or a NotFound error.
@@ -83,6 +98,7 @@ func (c *Collection[T]) update(ctx context.Context, name, owner string, fn func(
 		if r, err = c.Get(ctx, name); err != nil {
 			return err
 		}
+		before := slices.Clone(termsOf(r.Doc)) // fn may change them in place
 		if err := fn(&r); err != nil {
 			return err
 		}
@@ -103,7 +119,10 @@ func (c *Collection[T]) update(ctx context.Context, name, owner string, fn func(
 			args = append(args, owner)
 		}
 		result, err := c.db.writer(ctx).ExecContext(ctx, query, args...)
-		return c.changed(result, err, name)
+		if err := c.changed(result, err, name); err != nil {
+			return err
+		}
+		return c.db.index(ctx, c.kind, key(name), before, termsOf(r.Doc))
 	})
 	return r, err
 }

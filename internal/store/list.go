@@ -30,6 +30,7 @@ type Query struct {
 	CreatedBefore time.Time // at this time or earlier
 	UpdatedAfter  time.Time
 	UpdatedBefore time.Time
+	Terms         []Term // each of them; of documents that are Indexed
 	Order         Order
 	Descending    bool
 	Limit         int    // 1 to 1,000; 0 means 100
@@ -59,7 +60,7 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (page []Record[T], ne
 	if limit < 1 || limit > 1000 {
 		return nil, "", errs.Invalidf("The page size %d is not between 1 and 1000.", q.Limit)
 	}
-	from, args, err := c.from(q)
+	from, args, err := c.from(ctx, q)
 	if err != nil {
 		return nil, "", err
 	}
@@ -101,13 +102,22 @@ func (c *Collection[T]) List(ctx context.Context, q Query) (page []Record[T], ne
 
 // Count returns how many records the query selects, on all pages.
 func (c *Collection[T]) Count(ctx context.Context, q Query) (n int, err error) {
+	if q.selectsTerm() {
+		return c.countTerm(ctx, q.Terms[0])
+	}
 	q.Token = ""
-	from, args, err := c.from(q)
+	from, args, err := c.from(ctx, q)
 	if err != nil {
 		return 0, err
 	}
 	err = c.db.reader(ctx).QueryRowContext(ctx, "SELECT count(*) "+from, args...).Scan(&n)
 	return n, internal(err)
+}
+
+// selectsTerm reports whether the query is for a term and nothing else.
+func (q Query) selectsTerm() bool {
+	return len(q.Terms) == 1 && q.Status == "" && q.NameContains == "" && q.NameHolds == "" &&
+		q.CreatedAfter.IsZero() && q.CreatedBefore.IsZero() && q.UpdatedAfter.IsZero() && q.UpdatedBefore.IsZero()
 }
 
 func (q Query) column() string {
@@ -141,7 +151,7 @@ func (q Query) index() string {
 }
 
 // from is the part of a statement that selects the records.
-func (c *Collection[T]) from(q Query) (string, []any, error) {
+func (c *Collection[T]) from(ctx context.Context, q Query) (string, []any, error) {
 	terms, args := []string{"kind = ?"}, []any{c.kind}
 	add := func(term string, values ...any) {
 		terms = append(terms, term)
@@ -182,7 +192,12 @@ func (c *Collection[T]) from(q Query) (string, []any, error) {
 			add(fmt.Sprintf("(%s, key) %s (?, ?)", q.column(), than), p.Value, p.Key)
 		}
 	}
-	return "FROM records INDEXED BY " + q.index() + " WHERE " + strings.Join(terms, " AND "), args, nil
+	index, more, values, err := c.terms(ctx, q)
+	if err != nil {
+		return "", nil, err
+	}
+	terms, args = append(terms, more...), append(args, values...)
+	return "FROM records INDEXED BY " + index + " WHERE " + strings.Join(terms, " AND "), args, nil
 }
 
 func tokenAfter(q Query, name, status string, at time.Time) string {

@@ -76,6 +76,9 @@ func (s *Service) Search(ctx context.Context, q SearchQuery) (page []Job, next s
 	if err := q.check(); err != nil {
 		return nil, "", 0, err
 	}
+	if err := s.jobs.Index(ctx); err != nil {
+		return nil, "", 0, err
+	}
 	if list, exact := q.columns(); exact {
 		return s.searchColumns(ctx, q, list)
 	}

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
@@ -14,6 +16,14 @@ import (
 // searchColumns answers a search that the store's query says exactly.
 func (s *Service) searchColumns(ctx context.Context, q SearchQuery, list store.Query) (page []Job, next string, hits int, err error) {
 	list.Limit, list.Token = cmp.Or(q.Limit, 10), q.Token
+	// Both may walk all jobs: they do so at once.
+	counting, cancel := context.WithCancel(ctx)
+	var counted sync.WaitGroup
+	defer counted.Wait()
+	defer cancel()
+	var all int
+	var failed error
+	counted.Go(func() { all, failed = s.jobs.Count(counting, list) })
 	records, next, err := s.jobs.List(ctx, list)
 	if errs.Is(err, errs.Invalid) {
 		return nil, "", 0, errs.Wrap(err, errs.Invalid, "", foreignToken)
@@ -26,8 +36,8 @@ func (s *Service) searchColumns(ctx context.Context, q SearchQuery, list store.Q
 	if q.Token == "" && next == "" {
 		return page, "", len(page), nil
 	}
-	hits, err = s.jobs.Count(ctx, list)
-	return page, next, hits, err
+	counted.Wait()
+	return page, next, all, failed
 }
 
 func (q *SearchQuery) sortBy() string { return cmp.Or(q.SortBy, "LastModifiedTime") }
@@ -70,6 +80,10 @@ func (f *SearchFilter) narrow(list *store.Query) bool {
 		return false
 	}
 	op := cmp.Or(f.Operator, opEquals)
+	if kind, _, _ := strings.Cut(f.Name, "."); op == opEquals && (kind == "Tags" || kind == "HyperParameters") {
+		list.Terms = append(list.Terms, store.Term{Name: f.Name, Value: canonical(kind, *f.Value)})
+		return true
+	}
 	switch f.Name {
 	case "TrainingJobStatus":
 		if op != opEquals || list.Status != "" && list.Status != *f.Value {
@@ -175,4 +189,27 @@ func (e *SearchExpression) properties(tell func(string)) {
 	for i := range e.SubExpressions {
 		e.SubExpressions[i].properties(tell)
 	}
+}
+
+// RecordTerms are the properties that searches for one value find jobs by without
+// looking at them: tags and hyperparameters.
+func (s Spec) RecordTerms() []store.Term {
+	terms := make([]store.Term, 0, len(s.Tags)+len(s.HyperParameters))
+	for _, t := range s.Tags {
+		terms = append(terms, store.Term{Name: "Tags." + t.Key, Value: canonical("Tags", t.Value)})
+	}
+	for name, v := range s.HyperParameters {
+		terms = append(terms, store.Term{Name: "HyperParameters." + name, Value: canonical("HyperParameters", v)})
+	}
+	slices.SortFunc(terms, func(a, b store.Term) int { return strings.Compare(a.Name, b.Name) })
+	return terms
+}
+
+// canonical writes equal values of a property in the same way: hyperparameters
+// that are numbers are equal as numbers.
+func canonical(kind, v string) string {
+	if n, err := strconv.ParseFloat(v, 64); err == nil && kind == "HyperParameters" {
+		return strconv.FormatFloat(n+0, 'g', -1, 64) // + 0 makes 0 of -0
+	}
+	return v
 }

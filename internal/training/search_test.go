@@ -49,6 +49,10 @@ func TestSearch(t *testing.T) {
 		{`{"Filters":[{"Name":"TrainingJobName","Operator":"In","Value":"beta, trained"}]}`, "beta trained"},
 		{`{"Filters":[{"Name":"TrainingJobStatus","Operator":"Equals","Value":"Completed"}]}`, "trained"},
 		{`{"Filters":[{"Name":"Tags.team","Operator":"Equals","Value":"red"}]}`, "alpha-1 alpha-2"},
+		{`{"Filters":[{"Name":"Tags.team","Operator":"Equals","Value":"red"},{"Name":"TrainingJobName","Operator":"Contains","Value":"2"}]}`, "alpha-2"},
+		{`{"Filters":[{"Name":"HyperParameters.epochs","Operator":"Equals","Value":"8.0"}]}`, "alpha-1"},
+		{`{"Filters":[{"Name":"HyperParameters.epochs","Value":"20"},{"Name":"TrainingJobStatus","Value":"Completed"}]}`, "trained"},
+		{`{"Filters":[{"Name":"HyperParameters.epochs","Value":"eight"}]}`, ""},
 		{`{"Filters":[{"Name":"Tags.team","Operator":"NotExists"}]}`, "trained"},
 		{`{"Filters":[{"Name":"HyperParameters.epochs","Operator":"GreaterThan","Value":"9"}]}`, "beta trained"}, // as numbers
 		{`{"Filters":[{"Name":"HyperParameters.learning_rate","Operator":"GreaterThanOrEqualTo","Value":"1"},{"Name":"HyperParameters.epochs","Operator":"LessThan","Value":"10"}]}`, "alpha-2"},
@@ -75,6 +79,16 @@ func TestSearch(t *testing.T) {
 		}
 		if got := strings.Join(names, " "); err != nil || got != c.want || next != "" || hits != len(names) {
 			t.Errorf("%s:\ngot  %q, %q, %d, %v\nwant %q", c.expression, got, next, hits, err, c.want)
+		}
+		q.SortBy = "" // the order in which indexes answer
+		jobs, _, hits, err = h.Search(h.ctx, q)
+		names = nil
+		for _, j := range jobs {
+			names = append(names, j.TrainingJobName)
+		}
+		slices.Sort(names)
+		if got := strings.Join(names, " "); err != nil || got != c.want || hits != len(names) {
+			t.Errorf("%s, by time:\ngot  %q, %d, %v\nwant %q", c.expression, got, hits, err, c.want)
 		}
 	}
 }

@@ -27,6 +27,11 @@ const (
 func (s *Service) Run(ctx context.Context) error {
 	q := newQueue(s)
 	defer q.jobs.Wait()
+	q.jobs.Go(func() {
+		if err := s.jobs.Index(ctx); err != nil && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "training jobs can't be indexed for searches", "error", err)
+		}
+	})
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
 	for {
