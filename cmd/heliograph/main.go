@@ -86,7 +86,7 @@ Start with "heliograph demo", or "heliograph train --help" for files on disk.`,
 	}
 	add("server", newServeCommand(), newDemoCommand(), newRouteCommand(), newBackupCommand(), newRestoreCommand(),
 		newOperationsCommand())
-	add("access", newUserCommand(), newKeyCommand(), newGroupCommand(), newRoleCommand(), newPolicyCommand(), newAuditCommand())
+	add("access", newUserCommand(), newKeyCommand(), newGroupCommand(), newRoleCommand(), newPolicyCommand(), newAuditCommand(), newKeyringCommand())
 	add("files", newDatasetCommand(), newTrainCommand(), newPredictCommand(), newEvaluateCommand(), newCalibrateCommand(), newQuantizeCommand(), newFastTextCommand())
 	return root
 }

@@ -125,7 +125,7 @@ func (a *App) awsHandler() http.Handler {
 // restAPI is the REST API without the check of signatures.
 func (a *App) restAPI() http.Handler {
 	opt := rest.Options{
-		Routes: a.routes, Authorizer: a.iam, RequestID: wire.RequestID, SetError: wire.SetError, Logger: a.log,
+		Routes: a.routes, Authorizer: a.iam, Keyring: a.iam, RequestID: wire.RequestID, SetError: wire.SetError, Logger: a.log,
 		Info: func() rest.Info {
 			info := rest.Info{Version: a.version, Region: a.cfg.Region, Account: a.cfg.AccountID}
 			if a.control != nil {

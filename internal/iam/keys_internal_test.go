@@ -179,10 +179,10 @@ func TestRotateKeyring(t *testing.T) {
 			}
 		}
 	}
-	if _, err := h.Rotate(h.acting(t, "lambda.amazonaws.com", h.RoleARN(FunctionRole)), false); !errs.Is(err, errs.Denied) {
+	if _, err := h.RotateKeyring(h.acting(t, "lambda.amazonaws.com", h.RoleARN(FunctionRole)), RotateOptions{}); !errs.Is(err, errs.Denied) {
 		t.Errorf("by somebody: %v", err)
 	}
-	r, err := h.Rotate(h.root(t), true)
+	r, err := h.RotateKeyring(h.root(t), RotateOptions{EndSessions: true})
 	if err != nil || r.Version != 2 || r.Resealed != 3 {
 		t.Fatalf("%+v, %v", r, err)
 	}

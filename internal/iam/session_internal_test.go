@@ -211,12 +211,12 @@ func TestAssumeRole(t *testing.T) {
 		}
 	})
 	t.Run("rotation", func(t *testing.T) {
-		if _, err := h.Rotate(h.root(t), false); err != nil {
+		if _, err := h.RotateKeyring(h.root(t), RotateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		h.sessions.forget()
 		h.as(t, c.Credentials)
-		if _, err := h.Rotate(h.root(t), true); err != nil {
+		if _, err := h.RotateKeyring(h.root(t), RotateOptions{EndSessions: true}); err != nil {
 			t.Fatal(err)
 		}
 		h.refused(t, "after all sessions were ended", c.Credentials, CodeBadToken)

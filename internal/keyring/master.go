@@ -108,9 +108,6 @@ func (s Source) in(dir string) Source {
 	return s
 }
 
-// isFile reports whether the key is in a file, which this package may write.
-func (s Source) isFile() bool { return s.Key == "" && s.Command == "" }
-
 // read returns the master key. A file that does not exist is fs.ErrNotExist.
 func (s Source) read(ctx context.Context) (Master, error) {
 	var text []byte

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/heliograph/heliograph/internal/errs"
 )
 
 // Add makes a new data key, which seals from now on. Whoever keeps sealed
@@ -16,7 +18,7 @@ func (r *Ring) Add() (version uint32, err error) {
 	rand.Read(key) // never fails
 	err = r.change(func(s *state) error {
 		if len(s.Masters) > 1 {
-			return errors.New("the master key is being changed: start the server with the new one first")
+			return errs.New(errs.Conflict, "", "The master key is being changed. Start the server with the new one, and then rotate.")
 		}
 		if len(s.Keys) >= maxKeys {
 			return fmt.Errorf("there are %d data keys", len(s.Keys))
@@ -115,11 +117,21 @@ func (r *Ring) Forget(before time.Time) error {
 	return nil
 }
 
-// ChangeMaster seals the data keys under another master key. If the master key
-// is in a file, next replaces it there, and the old one opens nothing from then
-// on. Otherwise both open the ring until it is opened with next, which whoever
-// holds the key has to give to the server.
+// OwnsMaster reports whether the master key is in a file, which ChangeMaster
+// writes anew. Otherwise whoever keeps the key has to choose the next one.
+func (r *Ring) OwnsMaster() bool { return r.source.Key == "" && r.source.Command == "" }
+
+// ChangeMaster seals the data keys under another master key, a new one if next is
+// zero. If the master key is in a file, next replaces it there, and the old one
+// opens nothing from then on. Otherwise both open the ring until it is opened with
+// next, which whoever keeps the key has to give to the server.
 func (r *Ring) ChangeMaster(next Master) error {
+	if next == (Master{}) {
+		if !r.OwnsMaster() {
+			return errs.Invalidf("The master key comes from the %s, so its next value has to be given.", r.source)
+		}
+		next = NewMaster()
+	}
 	id := next.ID()
 	if id == r.master.ID() {
 		return errors.New("the new master key is the present one")
@@ -137,7 +149,7 @@ func (r *Ring) ChangeMaster(next Master) error {
 		}
 		return nil
 	})
-	if err != nil || !r.source.isFile() {
+	if err != nil || !r.OwnsMaster() {
 		return err
 	}
 	if err := r.writeMaster(next); err != nil {

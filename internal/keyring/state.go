@@ -74,6 +74,17 @@ func Open(ctx context.Context, dir string, source Source) (*Ring, error) {
 	return r, nil
 }
 
+// Read opens the ring of a directory that another process may be using. It is
+// good for looking only.
+func Read(ctx context.Context, dir string, source Source) (*Ring, error) {
+	r := &Ring{path: filepath.Join(dir, File), source: source.in(dir), now: time.Now}
+	var err error
+	if r.master, err = r.source.read(ctx); err != nil {
+		return nil, err
+	}
+	return r, r.load()
+}
+
 // create makes a ring of one data key.
 func (r *Ring) create() error {
 	r.state = state{Format: format, Masters: []string{r.master.ID()}, Secrets: map[string]string{}}

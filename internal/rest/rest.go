@@ -68,6 +68,7 @@ type Options struct {
 	RequestID  func(ctx context.Context) string       // names the request in the log; may be nil
 	SetError   func(ctx context.Context, code string) // names the error for the audit trail; may be nil
 	Audit      Audit                                  // nil: there is no audit trail
+	Keyring    Keyring                                // nil: there is none
 	Logger     *slog.Logger
 }
 
@@ -98,6 +99,7 @@ func New(opt Options) http.Handler {
 	a.routes(h)
 	a.info(h)
 	a.audit(h)
+	a.keyring(h)
 	spec, err := json.MarshalIndent(h.OpenAPI(), "", "  ")
 	if err != nil {
 		panic(fmt.Sprintf("rest: encode the OpenAPI document: %v", err)) // of our own declarations: a test would show it

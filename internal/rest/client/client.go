@@ -123,6 +123,16 @@ func (c *Client) AuditPosition(ctx context.Context) (out rest.AuditPosition, err
 	return out, c.call(ctx, http.MethodGet, "/audit/position", nil, &out)
 }
 
+// Keyring asks what keys seal the server's secrets.
+func (c *Client) Keyring(ctx context.Context) (out rest.KeyringStatus, err error) {
+	return out, c.call(ctx, http.MethodGet, "/keyring", nil, &out)
+}
+
+// RotateKeyring seals the server's secrets anew.
+func (c *Client) RotateKeyring(ctx context.Context, in rest.RotateSpec) (out rest.KeyringRotation, err error) {
+	return out, c.call(ctx, http.MethodPost, "/keyring/rotate", in, &out)
+}
+
 // callRoute calls the resource of a route, whose path is one segment of the URL.
 // A path that can't be a route's is not sent: dots in it would be resolved on
 // the way.
