@@ -28,7 +28,7 @@ will do.`,
 			return newAttachCommand(a, "detach", "Detach a managed policy from a user, group or role", "Detach", "no longer has")
 		},
 		newPolicyPutCommand, newPolicyRemoveCommand, newPolicyBoundaryCommand, newPolicySimulateCommand,
-		newPolicyTestCommand, newPolicyLintCommand)
+		newPolicyTestCommand, newPolicyLintCommand, newPolicyGenerateCommand)
 }
 
 // policyARN returns the ARN of a policy given by name or ARN. Of two policies of
