@@ -58,6 +58,7 @@ var sections = []section{
 	{"autotune", "Autotune, whole process", autotune},
 	{"invoke", "InvokeEndpoint, beside a bare net/http handler", invoke},
 	{"memory", "Memory of the server over many InvokeEndpoint requests", memory},
+	{"access", "What a call pays for being decided", access},
 	{"objects", "S3 objects, beside plain files on the same disk", objects},
 	{"transform", "A batch transform of a million lines, beside heliograph predict on the same file", batchTransform},
 	{"access", "Who calls, and the account that is kept of it", access},

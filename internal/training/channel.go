@@ -7,6 +7,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/jobs"
 )
 
@@ -125,7 +126,10 @@ func (s *Service) listPrefix(ctx context.Context, spec *Spec, bucket, prefix str
 	if prefix != "" {
 		uri += "/" + prefix
 	}
-	from := jobs.Prefix{URI: uri, Bucket: bucket, Prefix: prefix, Region: s.Region, Role: spec.RoleArn, Authorize: s.Authorizer.Authorize, List: s.Blobs.List}
+	from := jobs.Prefix{URI: uri, Bucket: bucket, Prefix: prefix, Region: s.Region, Role: spec.RoleArn, List: s.Blobs.List,
+		Authorize: func(ctx context.Context, action, resource string) error {
+			return s.Authorizer.Authorize(iam.WithKeys(ctx, map[string][]string{"s3:prefix": {prefix}}), action, resource)
+		}}
 	objects, err := from.Objects(ctx, most)
 	inputs := make([]input, len(objects))
 	for i, info := range objects {

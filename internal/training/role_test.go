@@ -40,7 +40,7 @@ func (h *house) dropRole(name string) {
 }
 
 const (
-	readTrain   = `{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/train*"},{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::data"}`
+	readTrain   = `{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/train*"},{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::data","Condition":{"StringLike":{"s3:prefix":"train*"}}}`
 	writeOutput = `{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::data/output/*"}`
 )
 

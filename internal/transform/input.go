@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/jobs"
 )
 
@@ -45,7 +46,10 @@ func (s *Service) inputs(ctx context.Context, spec *Spec, role string, most int)
 	if source.S3DataType == "ManifestFile" {
 		return s.manifest(ctx, bucket, prefix, role)
 	}
-	from := jobs.Prefix{URI: source.S3Uri, Bucket: bucket, Prefix: prefix, Region: s.Region, Role: role, Authorize: s.Authorizer.Authorize, List: s.Blobs.List}
+	from := jobs.Prefix{URI: source.S3Uri, Bucket: bucket, Prefix: prefix, Region: s.Region, Role: role, List: s.Blobs.List,
+		Authorize: func(ctx context.Context, action, resource string) error {
+			return s.Authorizer.Authorize(iam.WithKeys(ctx, map[string][]string{"s3:prefix": {prefix}}), action, resource)
+		}}
 	if most == 0 {
 		most = maxInputs + 1
 	}
