@@ -18,8 +18,6 @@ type directory struct {
 	groups   table[entityDoc]
 	roles    table[roleDoc]
 	policies *store.Collection[policyDoc]
-
-	compiled compiled
 }
 
 func newDirectory(db *store.DB) *directory {
@@ -37,7 +35,7 @@ func (s *Service) change(ctx context.Context, fn func(ctx context.Context) error
 	if s.dir == nil {
 		return errs.New(errs.Unsupported, "ServiceFailure", "This server keeps no users, groups, roles and policies.")
 	}
-	defer s.dir.compiled.forget()
+	defer s.compiled.forget()
 	defer s.access.forget()
 	return s.dir.db.Tx(ctx, fn)
 }

@@ -65,6 +65,7 @@ type Service struct {
 	anonymous Principal
 
 	dir      *directory // nil without a database
+	compiled compiled   // of dir, and of the built-in roles
 	keys     signingKeys
 	sessions sessions
 	access   *accessKeys // nil without a database

@@ -30,7 +30,8 @@ var awsNamed = []struct{ name, description, statements string }{
 		`{"Effect":"Allow","Action":"sagemaker:InvokeEndpoint","Resource":"arn:aws:sagemaker:*:*:endpoint/*"}`},
 }
 
-// readyMade are the managed policies that come with the product, by ARN.
+// readyMade are the managed policies that come with the product, by ARN: the
+// usual roles' and those with AWS's names.
 var readyMade = sync.OnceValue(func() map[string]policyRecord {
 	all := map[string]policyRecord{}
 	add := func(path, name, description, document string) {
@@ -48,6 +49,9 @@ var readyMade = sync.OnceValue(func() map[string]policyRecord {
 	for _, p := range awsNamed {
 		i := strings.LastIndexByte(p.name, '/') + 1
 		add("/"+p.name[:i], p.name[i:], p.description, `{"Version":"`+policy.Version2012+`","Statement":[`+p.statements+`]}`)
+	}
+	for _, p := range policy.ReadyMade() {
+		add("/", p.Name, p.Description, p.Document)
 	}
 	return all
 })

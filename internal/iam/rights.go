@@ -20,7 +20,7 @@ type rights struct {
 // userPrincipal is a user with their rights: what their own policies and those
 // of their groups allow, within their boundary. It is NotFound if there is none.
 func (s *Service) userPrincipal(ctx context.Context, name string) (Principal, error) {
-	return s.remembered(ctx, Entity{UserEntity, name}, func() (Principal, error) {
+	return s.remembered(Entity{UserEntity, name}, func() (Principal, error) {
 		r, err := s.dir.users.get(ctx, name)
 		if err != nil {
 			return Principal{}, err
@@ -55,7 +55,7 @@ func (s *Service) userPrincipal(ctx context.Context, name string) (Principal, er
 // allow, within its boundary and within limits, which are the session's own
 // policies; none if it has none. It is NotFound if there is no such role.
 func (s *Service) rolePrincipal(ctx context.Context, role, session string, limits []policy.Attached) (Principal, error) {
-	p, err := s.remembered(ctx, Entity{RoleEntity, role}, func() (Principal, error) { return s.assumable(ctx, role) })
+	p, err := s.remembered(Entity{RoleEntity, role}, func() (Principal, error) { return s.assumable(ctx, role) })
 	if err != nil {
 		return p, err
 	}
@@ -82,14 +82,11 @@ func (s *Service) assumable(ctx context.Context, role string) (Principal, error)
 	}}, nil
 }
 
-func (s *Service) remembered(_ context.Context, e Entity, make func() (Principal, error)) (Principal, error) {
-	if s.dir == nil {
-		if e.Kind != RoleEntity {
-			return Principal{}, e.missing()
-		}
-		return make()
+func (s *Service) remembered(e Entity, make func() (Principal, error)) (Principal, error) {
+	if s.dir == nil && e.Kind != RoleEntity {
+		return Principal{}, e.missing()
 	}
-	return get(&s.dir.compiled, e, make)
+	return get(&s.compiled, e, make)
 }
 
 // trust returns a role and its compiled trust policy, which says who may assume it.
@@ -98,7 +95,7 @@ func (s *Service) trust(ctx context.Context, role string) (Role, *policy.Documen
 		t, err := s.readTrust(ctx, role)
 		return t.role, t.document, err
 	}
-	t, err := get(&s.dir.compiled, Entity{trustEntity, role}, func() (trusted, error) { return s.readTrust(ctx, role) })
+	t, err := get(&s.compiled, Entity{trustEntity, role}, func() (trusted, error) { return s.readTrust(ctx, role) })
 	return t.role, t.document, err
 }
 

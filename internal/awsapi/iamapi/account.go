@@ -22,6 +22,7 @@ type summaryOutput struct {
 
 func (a api) account(ops map[string]wire.QueryOperation) {
 	ops["GetAccountSummary"] = wire.QueryOp(a.getAccountSummary)
+	ops["GetAccountAuthorizationDetails"] = wire.QueryOp(a.getAccountAuthorizationDetails)
 	ops["ListAccountAliases"] = wire.QueryOp(a.listAccountAliases)
 	ops["ListInstanceProfiles"] = wire.QueryOp(a.listInstanceProfiles)
 }

@@ -203,3 +203,38 @@ func TestAccessKeys(t *testing.T) {
 	}
 	must(c.DeleteUser(ctx, &client.DeleteUserInput{UserName: user}))(t)
 }
+
+func TestAccountDetails(t *testing.T) {
+	t.Parallel()
+	c := mustOpen(t)
+	ctx := t.Context()
+	p := must(c.CreatePolicy(ctx, &client.CreatePolicyInput{PolicyName: aws.String("own"), PolicyDocument: document("Allow", "s3:*", "*")}))(t).Policy
+	must(c.CreatePolicyVersion(ctx, &client.CreatePolicyVersionInput{PolicyArn: p.Arn, PolicyDocument: document("Deny", "s3:*", "*")}))(t)
+	must(c.CreateUser(ctx, &client.CreateUserInput{UserName: aws.String("Ann")}))(t)
+	must(c.CreateGroup(ctx, &client.CreateGroupInput{GroupName: aws.String("Team")}))(t)
+	must(c.AddUserToGroup(ctx, &client.AddUserToGroupInput{GroupName: aws.String("Team"), UserName: aws.String("Ann")}))(t)
+	must(c.AttachUserPolicy(ctx, &client.AttachUserPolicyInput{UserName: aws.String("Ann"), PolicyArn: p.Arn}))(t)
+	must(c.PutGroupPolicy(ctx, &client.PutGroupPolicyInput{GroupName: aws.String("Team"), PolicyName: aws.String("in"), PolicyDocument: document("Allow", "logs:*", "*")}))(t)
+	var all client.GetAccountAuthorizationDetailsOutput
+	for p := client.NewGetAccountAuthorizationDetailsPaginator(c, &client.GetAccountAuthorizationDetailsInput{MaxItems: aws.Int32(3)}); p.HasMorePages(); {
+		page := must(p.NextPage(ctx))(t)
+		all.UserDetailList = append(all.UserDetailList, page.UserDetailList...)
+		all.GroupDetailList = append(all.GroupDetailList, page.GroupDetailList...)
+		all.RoleDetailList = append(all.RoleDetailList, page.RoleDetailList...)
+		all.Policies = append(all.Policies, page.Policies...)
+	}
+	ready := must(c.ListPolicies(ctx, &client.ListPoliciesInput{Scope: types.PolicyScopeTypeAws}))(t).Policies
+	if len(all.UserDetailList) != 1 || len(all.GroupDetailList) != 1 || len(all.RoleDetailList) != 2 || len(all.Policies) != 1+len(ready) {
+		t.Fatalf("%d users, %d groups, %d roles, %d policies", len(all.UserDetailList), len(all.GroupDetailList), len(all.RoleDetailList), len(all.Policies))
+	}
+	u, g := all.UserDetailList[0], all.GroupDetailList[0]
+	if *u.UserName != "Ann" || fmt.Sprint(u.GroupList) != "[Team]" || len(u.AttachedManagedPolicies) != 1 || *u.AttachedManagedPolicies[0].PolicyArn != *p.Arn ||
+		len(g.GroupPolicyList) != 1 || *g.GroupPolicyList[0].PolicyName != "in" || !strings.Contains(*g.GroupPolicyList[0].PolicyDocument, "logs%3A%2A") {
+		t.Errorf("user %+v, group %+v", u, g)
+	}
+	own := must(c.GetAccountAuthorizationDetails(ctx, &client.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeLocalManagedPolicy}}))(t)
+	if len(own.Policies) != 1 || len(own.Policies[0].PolicyVersionList) != 2 || *own.Policies[0].AttachmentCount != 1 || len(own.RoleDetailList) != 0 {
+		t.Errorf("own policies: %+v", own)
+	}
+	fails(t, second(c.GetAccountAuthorizationDetails(ctx, &client.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{"Planet"}})), "ValidationError", "at 'filter'")
+}
