@@ -172,10 +172,19 @@ func compareModel(t *testing.T, model, held string) {
 	got, _ = ourFasttext(t, "", args...)
 	wantSame(t, "test-label", noRecall(got), noRecall(originalFasttext(t, "", args...)))
 
-	for _, what := range []string{"args", "dict", "output"} {
+	for _, k := range []string{"1", "3"} {
+		args = []string{"predict", model, held, k, "0.1"}
+		got, _ = ourFasttext(t, "", args...)
+		wantSame(t, "predict", got, originalFasttext(t, "", args...))
+	}
+	for _, what := range []string{"args", "dict", "input", "output"} {
 		args = []string{"dump", model, what}
 		got, _ = ourFasttext(t, "", args...)
 		wantSame(t, "dump "+what, got, originalFasttext(t, "", args...))
+	}
+	for _, word := range []string{"überweisung", "unseen", "a", "</s>"} {
+		got, _ = ourFasttext(t, "", "print-ngrams", model, word)
+		sameNumbers(t, "print-ngrams "+word, got, originalFasttext(t, "", "print-ngrams", model, word))
 	}
 	got, _ = ourFasttext(t, "card unseen überweisung </s>\nq", "print-word-vectors", model)
 	sameNumbers(t, "print-word-vectors", got, originalFasttext(t, "card unseen überweisung </s>\nq", "print-word-vectors", model))

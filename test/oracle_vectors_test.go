@@ -3,11 +3,15 @@
 package test
 
 import (
+	"bufio"
+	"context"
 	"math"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // nearLines fails unless both texts have the same words and nearly the same numbers.
@@ -43,11 +47,17 @@ func TestOracleVectors(t *testing.T) {
 				model := dir + "/" + name + ".bin"
 				for _, query := range [][]string{
 					{"nn", model, "5"}, {"print-word-vectors", model}, {"print-sentence-vectors", model},
-					{"print-ngrams", model, "überweisung"}, {"dump", model, "args"}, {"dump", model, "dict"},
+					{"print-ngrams", model, "überweisung"}, {"print-ngrams", model, "unheardof"},
+					{"dump", model, "args"}, {"dump", model, "dict"}, {"dump", model, "input"}, {"dump", model, "output"},
 				} {
 					ours, _ := ourFasttext(t, words, query...)
 					nearLines(t, strings.Join([]string{verb, loss, name, query[0]}, " "), originalFasttext(t, words, query...), ours)
 				}
+				const triplets = "card refund password\nparcel überweisung 画面 screen unheardof late\n"
+				ours, _ := ourFasttext(t, triplets, "analogies", model, "4")
+				// Both ask once more at the end, the original for ever.
+				ours = strings.TrimSuffix(ours, "Query triplet (A - B + C)? ")
+				nearLines(t, strings.Join([]string{verb, loss, name, "analogies"}, " "), firstLines(t, triplets, strings.Count(ours, "\n"), "analogies", model, "4"), ours)
 				vec, err := os.ReadFile(dir + "/" + name + ".vec")
 				if err != nil || strings.Count(string(vec), "\n") != strings.Count(string(mustReadFile(t, dir+"/theirs.vec")), "\n") {
 					t.Errorf("%s %s: %s.vec has %d lines, %v", verb, loss, name, strings.Count(string(vec), "\n"), err)
@@ -55,6 +65,34 @@ func TestOracleVectors(t *testing.T) {
 			}
 		}
 	}
+}
+
+// firstLines runs the original command, which may not end by itself, and returns the first n lines that it prints.
+func firstLines(t *testing.T, stdin string, n int, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "fasttext", args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	lines := bufio.NewScanner(out)
+	for n > 0 && lines.Scan() {
+		b.WriteString(lines.Text() + "\n")
+		n--
+	}
+	cancel()
+	_ = cmd.Wait() // killed
+	if n > 0 {
+		t.Fatalf("the original's fasttext %s ended %d lines early:\n%s", strings.Join(args, " "), n, b.String())
+	}
+	return b.String()
 }
 
 func mustReadFile(t *testing.T, path string) []byte {
