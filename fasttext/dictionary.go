@@ -59,11 +59,15 @@ func (d *dictionary) add(token []byte, hash uint32, count int64) {
 	d.counts = append(d.counts, count)
 }
 
-// grow makes room for so many more tokens.
-func (d *dictionary) grow(tokens int) {
-	d.ends = slices.Grow(d.ends, tokens)
-	d.hashes = slices.Grow(d.hashes, tokens)
-	d.counts = slices.Grow(d.counts, tokens)
+// reserve makes room for so many tokens, before there are any. Growing a slice would write to its memory, before
+// advice on its pages comes.
+func (d *dictionary) reserve(tokens int) {
+	d.ends = make([]int, 0, tokens)
+	d.hashes = make([]uint32, 0, tokens)
+	d.counts = make([]int64, 0, tokens)
+	adviseHugePages(d.ends)
+	adviseHugePages(d.hashes)
+	adviseHugePages(d.counts)
 }
 
 // index builds the table that find uses. Of equal tokens the last one wins.
@@ -82,6 +86,7 @@ func (d *dictionary) makeSlots(tokens int) {
 		n *= 2
 	}
 	d.slots = make([]uint64, n)
+	adviseHugePages(d.slots)
 }
 
 // enter puts a token into the table.

@@ -141,7 +141,7 @@ func (d *decoder) dictionary(a Args) *dictionary {
 	}
 	dict.words = int(words)
 	if d.left >= 0 { // the file is long enough for them
-		dict.grow(int(size))
+		dict.reserve(int(size))
 	}
 	if d.r == nil {
 		d.tokensInMemory(dict, int(size))

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
-	"slices"
+	"math/bits"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 // manyTokens is how many tokens a dictionary must have for its table to be built while it is read.
@@ -16,6 +18,8 @@ const manyTokens = 1 << 15
 func (d *decoder) tokensInMemory(dict *dictionary, size int) {
 	if size < manyTokens {
 		d.takeApart(dict, size, func(int) {})
+		dict.hashes = dict.hashes[:len(dict.ends)]
+		hashTokens(dict.hashes, dict.text, dict.ends, 0, len(dict.ends))
 		d.pruned(dict)
 		if d.err == nil {
 			dict.index()
@@ -23,7 +27,7 @@ func (d *decoder) tokensInMemory(dict *dictionary, size int) {
 		return
 	}
 	dict.makeSlots(size)
-	hashes := dict.hashes[:size:size] // grow has made them; each is written before the other side is told
+	hashes := dict.hashes[:size:size] // reserve has made them; each is written before the other side is told
 	ready := make(chan int, size/tokensAtOnce+1)
 	entered := make(chan []int, 1)
 	go func() {
@@ -37,9 +41,15 @@ func (d *decoder) tokensInMemory(dict *dictionary, size int) {
 	}()
 	func() {
 		defer close(ready) // even if the file is cut short under our hands, which is a panic
-		d.takeApart(dict, size, func(n int) { ready <- n })
+		hashed := 0
+		d.takeApart(dict, size, func(n int) {
+			hashTokens(hashes, dict.text, dict.ends, hashed, n)
+			hashed = n
+			ready <- n
+		})
 	}()
 	later := <-entered
+	dict.hashes = hashes[:len(dict.ends)]
 	d.pruned(dict)
 	if d.err != nil {
 		return
@@ -53,13 +63,34 @@ func (d *decoder) tokensInMemory(dict *dictionary, size int) {
 // tokensAtOnce is how many tokens are handed over at once.
 const tokensAtOnce = 1 << 13
 
-// takeApart reads tokens and says, now and then and at the end, how many there are.
+// hashTokens sets the hashes of the tokens from from to to, of which ends says where they end in text.
+func hashTokens(hashes []uint32, text []byte, ends []int, from, to int) {
+	var batch kernel.Tokens
+	start := 0
+	if from > 0 {
+		start = ends[from-1]
+	}
+	for from < to {
+		base := start
+		n := min(to-from, kernel.BatchTokens)
+		for i, end := range ends[from : from+n] {
+			batch.At[i], batch.Len[i] = int32(start-base), int32(end-start)
+			start = end
+		}
+		batch.HashAll(text[base:], n)
+		copy(hashes[from:], batch.Hash[:n])
+		from += n
+	}
+}
+
+// takeApart reads tokens, without hashes, and says, now and then and at the end, how many there are.
 func (d *decoder) takeApart(dict *dictionary, size int, ready func(n int)) {
-	const usual = 8 // bytes
-	dict.text = slices.Grow(dict.text, min(size*usual, int(d.left)))
+	const usual = 12 // bytes
+	dict.text = make([]byte, 0, min(size*usual, int(d.left)))
+	adviseHugePages(dict.text)
 	for i := range size {
 		rest := d.file[d.off:]
-		n := bytes.IndexByte(rest, 0)
+		n := indexNUL(rest)
 		if n < 0 {
 			d.advance(len(rest))
 			d.failRead(io.EOF, "a word of the dictionary")
@@ -71,13 +102,8 @@ func (d *decoder) takeApart(dict *dictionary, size int, ready func(n int)) {
 			d.bool("a word's kind")
 			break
 		}
-		h := uint32(fnvOffset)
-		for _, c := range rest[:n] {
-			h = fnvStep(h, c)
-		}
-		dict.text = append(dict.text, rest[:n]...)
+		dict.text = appendShort(dict.text, rest, n)
 		dict.ends = append(dict.ends, len(dict.text))
-		dict.hashes = append(dict.hashes, h)
 		dict.counts = append(dict.counts, int64(binary.LittleEndian.Uint64(rest[n+1:])))
 		d.advance(n + 1 + 8 + 1)
 		if d.checkKind(dict, i, rest[n+9]); d.err != nil {
@@ -90,21 +116,57 @@ func (d *decoder) takeApart(dict *dictionary, size int, ready func(n int)) {
 	ready(len(dict.ends))
 }
 
+// indexNUL is bytes.IndexByte for 0, which mostly is among the first 16 bytes.
+func indexNUL(b []byte) int {
+	if len(b) < 16 {
+		return bytes.IndexByte(b, 0)
+	}
+	// The lowest byte of 0 gets its top bit set, and bytes below it do not.
+	const ones = 0x0101010101010101
+	for i := 0; i < 16; i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
+		if zero := (x - ones) &^ x & (0x80 * ones); zero != 0 {
+			return i + bits.TrailingZeros64(zero)/8
+		}
+	}
+	if n := bytes.IndexByte(b[16:], 0); n >= 0 {
+		return 16 + n
+	}
+	return -1
+}
+
+// appendShort appends the first n bytes of src, which are mostly few.
+func appendShort(dst, src []byte, n int) []byte {
+	at := len(dst)
+	if n > 16 || len(src) < 16 || cap(dst)-at < 16 {
+		return append(dst, src[:n]...)
+	}
+	*(*[16]byte)(dst[at : at+16]) = [16]byte(src)
+	return dst[:at+n]
+}
+
 // enterHashes puts tokens into the table by their hashes alone. It appends those to later that need a look at
 // the tokens, because another one has the same hash.
 func (d *dictionary) enterHashes(hashes []uint32, from, to int, later []int) []int {
-	mask := len(d.slots) - 1
-next:
-	for id := from; id < to; id++ {
-		h := hashes[id]
-		i := int(h) & mask
-		for ; d.slots[i] != 0; i = (i + 1) & mask {
-			if uint32(d.slots[i]>>32) == h {
-				later = append(later, id)
-				continue next
-			}
+	mask := uint32(len(d.slots) - 1)
+	var before [batchTokens]uint64 // what was in the first place, of many tokens: the processor waits for all of them at once
+	for ; from < to; from += batchTokens {
+		part := hashes[from:min(from+batchTokens, to)]
+		for i, h := range part {
+			before[i%batchTokens] = d.slots[h&mask]
 		}
-		d.slots[i] = uint64(h)<<32 | uint64(uint32(id)+1)
+	next:
+		for i, h := range part {
+			at := h & mask
+			for first := before[i%batchTokens] != 0; first || d.slots[at] != 0; first = false {
+				if uint32(d.slots[at]>>32) == h {
+					later = append(later, from+i)
+					continue next
+				}
+				at = (at + 1) & mask
+			}
+			d.slots[at] = uint64(h)<<32 | uint64(uint32(from+i)+1)
+		}
 	}
 	return later
 }

@@ -16,7 +16,7 @@ func (m *dense) allocate(n int) error {
 	return nil
 }
 
-func adviseHugePages([]float32) {}
+func adviseHugePages[T any]([]T) {}
 
 // A slab is memory for units.
 type slab struct{ units []uint16 }
