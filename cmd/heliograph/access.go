@@ -56,7 +56,11 @@ func (a *access) run(fn func(c accessCall, args []string) error) func(*cobra.Com
 		if err != nil {
 			return err
 		}
-		server, err := client.New(client.Config{URL: a.at.url, Region: a.at.region, AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: token})
+		web, err := a.at.http()
+		if err != nil {
+			return err
+		}
+		server, err := client.New(client.Config{URL: a.at.url, Region: a.at.region, AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: token, HTTP: web})
 		if err != nil {
 			return err
 		}

@@ -2,14 +2,18 @@ package main
 
 import (
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -155,7 +159,41 @@ func (f *controlFlags) client() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.New(client.Config{URL: f.url, Region: f.region, AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: token})
+	web, err := f.http()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(client.Config{URL: f.url, Region: f.region, AccessKeyID: key.ID, SecretAccessKey: key.Secret, SessionToken: token, HTTP: web})
+}
+
+// http is a client that trusts the certificates in AWS_CA_BUNDLE, besides the
+// system's, and shows the one in HELIOGRAPH_CLIENT_CERT and
+// HELIOGRAPH_CLIENT_KEY to servers that ask.
+func (f *controlFlags) http() (*http.Client, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	if bundle := os.Getenv("AWS_CA_BUNDLE"); bundle != "" {
+		text, err := os.ReadFile(bundle)
+		if err != nil {
+			return nil, fmt.Errorf("AWS_CA_BUNDLE: %w", err)
+		}
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("AWS_CA_BUNDLE: %s has no certificate", bundle)
+		}
+		transport.TLSClientConfig.RootCAs = pool
+	}
+	if cert := os.Getenv("HELIOGRAPH_CLIENT_CERT"); cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, os.Getenv("HELIOGRAPH_CLIENT_KEY"))
+		if err != nil {
+			return nil, fmt.Errorf("HELIOGRAPH_CLIENT_CERT and HELIOGRAPH_CLIENT_KEY: %w", err)
+		}
+		transport.TLSClientConfig.Certificates = []tls.Certificate{pair}
+	}
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
 // key is what to sign with: the environment's key, or else the root key.

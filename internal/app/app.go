@@ -23,6 +23,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/awsapi/s3"
+	"github.com/heliograph/heliograph/internal/awsapi/wire"
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/function"
 	"github.com/heliograph/heliograph/internal/gateway"
@@ -63,6 +64,7 @@ type App struct {
 	functions functions
 	routes    *route.Service
 
+	attempts        *wire.Attempts
 	control, public *listener
 	newKey          *iam.Key // set if this start made the root key
 }
@@ -70,7 +72,7 @@ type App struct {
 // Open opens the data directory and both listeners. logs is where the server's
 // own log goes; version is what it calls itself.
 func Open(ctx context.Context, cfg Config, version string, logs io.Writer) (a *App, err error) {
-	a = &App{cfg: cfg, version: version, metrics: telemetry.New()}
+	a = &App{cfg: cfg, version: version, metrics: telemetry.New(), attempts: wire.NewAttempts(nil)}
 	if a.log, err = telemetry.NewLogger(logs, cfg.LogFormat, cfg.LogLevel); err != nil {
 		return nil, err
 	}
@@ -88,6 +90,9 @@ func (a *App) openData(ctx context.Context) error {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	if err := refuseUnfinishedRestore(a.cfg.Data); err != nil {
+		return err
+	}
+	if err := closeToOthers(a.cfg.Data, a.log); err != nil {
 		return err
 	}
 	blobs, err := blob.Open(a.cfg.blobDir()) // holds the lock that keeps a second server out
@@ -215,7 +220,14 @@ func (a *App) openListeners(ctx context.Context) (err error) {
 		return err
 	}
 	a.closers = append(a.closers, a.public.socket)
-	return nil
+	if err := a.control.secure(a.cfg.TLSCert, a.cfg.TLSKey, a.cfg.TLSClientCA, a.log); err != nil {
+		return err
+	}
+	cert, key := a.cfg.PublicTLSCert, a.cfg.PublicTLSKey
+	if cert == "" {
+		cert, key = a.cfg.TLSCert, a.cfg.TLSKey
+	}
+	return a.public.secure(cert, key, "", a.log)
 }
 
 // Run serves until ctx ends.

@@ -40,6 +40,11 @@ type Config struct {
 	MasterKey       string        `koanf:"master_key"`         // that seals the keyring: 32 bytes in base64 or hexadecimal; never a flag
 	MasterKeyFile   string        `koanf:"master_key_file"`    // file that holds it; "": master.key in the data directory
 	MasterKeyCmd    string        `koanf:"master_key_command"` // shell command that prints it; never a flag
+	TLSCert         string        `koanf:"tls_cert"`           // certificate chain (PEM) of both listeners; "": plain HTTP
+	TLSKey          string        `koanf:"tls_key"`            // its private key (PEM)
+	PublicTLSCert   string        `koanf:"public_tls_cert"`    // another certificate for the public listener
+	PublicTLSKey    string        `koanf:"public_tls_key"`     // its private key
+	TLSClientCA     string        `koanf:"tls_client_ca"`      // certificates (PEM) that clients of the control listener must have theirs from; "": they need none
 	Audit           bool          `koanf:"audit"`              // whether there is an audit trail
 	AuditFileSize   int           `koanf:"audit_file_size"`    // MiB after which another of its files is begun
 	AuditFiles      int           `koanf:"audit_files"`        // of its files are kept, at most
@@ -83,6 +88,11 @@ func Flags(flags *pflag.FlagSet) {
 	flags.String("region", d.Region, "AWS region to answer as")
 	flags.String("account-id", d.AccountID, "AWS account to answer as, 12 digits")
 	flags.String("master-key-file", "", "file of the key that secrets are sealed under (default master.key in the data directory)")
+	flags.String("tls-cert", "", "certificate chain (PEM) of both listeners; without it they speak plain HTTP")
+	flags.String("tls-key", "", "private key (PEM) of --tls-cert")
+	flags.String("public-tls-cert", "", "another certificate chain for the public listener")
+	flags.String("public-tls-key", "", "private key (PEM) of --public-tls-cert")
+	flags.String("tls-client-ca", "", "certificates (PEM) that clients of the control listener must have theirs from")
 	flags.Bool("audit", d.Audit, "keep an audit trail of all calls")
 	flags.Int("audit-file-size", d.AuditFileSize, "MiB after which another file of the audit trail is begun")
 	flags.Int("audit-files", d.AuditFiles, "how many files of the audit trail are kept, at most")
@@ -191,6 +201,9 @@ func (c Config) Validate() error {
 	refuse(sources > 1, "of master_key, master_key_file and master_key_command, %d are given; give one", sources)
 	refuse(c.TrainingMemory < 0 || c.TrainingMemory > 1<<30, "training_memory is %d; give a number of MiB, or 0 for half of the machine's memory", c.TrainingMemory)
 	refuse(c.TrainingJobs < 0 || c.TrainingJobs > 1000, "training_jobs is %d; give 1 to 1000, or 0 for as many as cores and memory allow", c.TrainingJobs)
+	refuse((c.TLSCert == "") != (c.TLSKey == ""), "tls_cert and tls_key go together; one of them is missing")
+	refuse((c.PublicTLSCert == "") != (c.PublicTLSKey == ""), "public_tls_cert and public_tls_key go together; one of them is missing")
+	refuse(c.TLSClientCA != "" && c.TLSCert == "", "tls_client_ca needs tls_cert and tls_key: clients show certificates only over TLS")
 	refuse(c.AuditFileSize < 1 || c.AuditFileSize > 1<<20, "audit_file_size is %d; give a number of MiB", c.AuditFileSize)
 	refuse(c.AuditFiles < 2 || c.AuditFiles > 1<<20, "audit_files is %d; give a number of files, at least 2", c.AuditFiles)
 	refuse(c.AuditKeep < time.Hour, "audit_keep is %s; give at least an hour, such as 2160h for 90 days", c.AuditKeep)

@@ -94,7 +94,7 @@ func (a *App) awsHandler() http.Handler {
 	opt := wire.Options{Logger: a.log}
 	watch := cloudwatch.New(a.monitor, opt)
 	return wire.NewRouter(wire.RouterOptions{
-		Options:  wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall},
+		Options:  wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall, Attempts: a.attempts},
 		Verifier: a.iam,
 		JSON: map[string]http.Handler{
 			cloudwatch.Scope + "/" + cloudwatch.Target: watch.JSON,
@@ -144,7 +144,7 @@ func (a *App) restAPI() http.Handler {
 func (a *App) restHandler() http.Handler {
 	api := a.restAPI()
 	signed := wire.Authenticate(a.iam, api, wire.AuthOptions{
-		Options: wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall}, Service: restService, WriteError: rest.WriteError,
+		Options: wire.Options{Logger: a.log, Observe: a.apiRequests().ObserveCall, Attempts: a.attempts}, Service: restService, WriteError: rest.WriteError,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, rest.Prefix+"/") {

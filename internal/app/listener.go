@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,19 +11,12 @@ import (
 	"time"
 )
 
-// Bounds of both listeners. Bodies have no deadline as a whole, since an object
-// of gigabytes may take its time; each handler bounds its size.
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
-)
-
 // listener is an address with the server behind it.
 type listener struct {
-	name   string
-	socket net.Listener
-	server *http.Server
+	name         string
+	socket       net.Listener
+	server       *http.Server
+	certificates *certificates // nil: plain HTTP
 }
 
 // listen opens the address, so that a taken one is known before anything else
@@ -35,30 +29,52 @@ func listen(ctx context.Context, name, addr string) (*listener, error) {
 	return &listener{name: name, socket: socket}, nil
 }
 
+// secure makes the listener speak TLS, if there is a certificate, and says it
+// where the lack of one is a danger.
+func (l *listener) secure(cert, key, clientCA string, log *slog.Logger) (err error) {
+	if cert != "" {
+		l.certificates, err = newCertificates(l.name, cert, key, clientCA, log)
+		return err
+	}
+	if addr, ok := l.socket.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
+		log.Warn("THIS LISTENER SPEAKS PLAIN HTTP BEYOND THIS MACHINE: whoever is on the way can read and change what is sent. "+
+			"Set tls_cert and tls_key, or put something in front of it that speaks TLS", "listener", l.name, "address", l.socket.Addr().String())
+	}
+	return nil
+}
+
 // url is where a client on this machine reaches the listener.
 func (l *listener) url() string {
+	scheme := "http://"
+	if l.certificates != nil {
+		scheme = "https://"
+	}
 	host, port, err := net.SplitHostPort(l.socket.Addr().String())
 	if err != nil {
-		return "http://" + l.socket.Addr().String()
+		return scheme + l.socket.Addr().String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // serve answers requests until ctx ends, and then lets running ones finish for
 // as long as drain.
 func (l *listener) serve(ctx context.Context, handler http.Handler, drain time.Duration, log *slog.Logger) error {
 	l.server = &http.Server{
-		Handler:           handler,
+		Handler:           guardDoor(handler, l.name == "control"),
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // clients that hang up are no news
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- l.server.Serve(l.socket) }()
+	socket := l.socket
+	if l.certificates != nil {
+		socket = tls.NewListener(socket, l.certificates.tls())
+	}
+	go func() { failed <- l.server.Serve(socket) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("%s listener: %w", l.name, err)

@@ -178,7 +178,7 @@ func (g *Gateway) siteFailed(x *exchange, r *http.Request, bucket string, err er
 // guard sets what keeps a page from being misread or framed by another site.
 func guard(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "frame-ancestors 'self'")
+	h.Set("Content-Security-Policy", "object-src 'none'; base-uri 'self'; frame-ancestors 'self'")
 	h.Set("X-Frame-Options", "SAMEORIGIN")
 	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
 }

@@ -95,7 +95,7 @@ func TestSites(t *testing.T) {
 			if got.StatusCode != c.status || got.Header.Get("Content-Type") != c.contentType || !strings.Contains(got.body, c.body) {
 				t.Errorf("got %d %s %q", got.StatusCode, got.Header.Get("Content-Type"), got.body)
 			}
-			if got.Header.Get("X-Content-Type-Options") != "nosniff" || got.Header.Get("Content-Security-Policy") != "frame-ancestors 'self'" {
+			if got.Header.Get("X-Content-Type-Options") != "nosniff" || got.Header.Get("Content-Security-Policy") != "object-src 'none'; base-uri 'self'; frame-ancestors 'self'" {
 				t.Errorf("the headers are %v", got.Header)
 			}
 			if strings.Contains(got.body, "secret") {

@@ -9,6 +9,7 @@ import (
 // that it needs. The list of all is made of these and kept nowhere.
 type Declared struct {
 	Service   string   `json:"service"`             // "sagemaker", "s3", …
+	Scope     string   `json:"scope,omitempty"`     // service that its signature names; "" if it needs none
 	Operation string   `json:"operation"`           // "CreateModel"
 	Protocol  string   `json:"protocol"`            // "json", "query", "cbor", "rest-json", "rest-xml", "rest" for the native API, "http" for what is no API
 	Listener  string   `json:"listener"`            // "control" or "public"

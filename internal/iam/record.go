@@ -54,8 +54,12 @@ func (s *Service) Opened(ctx context.Context, action string) error {
 
 // Refused records a request that Verify or a limit refused with err.
 func (s *Service) Refused(r *http.Request, err error) error {
+	code := errs.CodeOf(err)
+	if code == "" {
+		code = strings.ReplaceAll(errs.KindOf(err).String(), " ", "-") // of limits, which protocols word
+	}
 	return s.record(r.Context(), audit.Entry{
-		Decision: audit.Refused, Key: clip(claimedKey(r)), Resource: r.Method + " " + clip(r.URL.Path), Error: errs.CodeOf(err),
+		Decision: audit.Refused, Key: clip(claimedKey(r)), Resource: r.Method + " " + clip(r.URL.Path), Error: code,
 	})
 }
 

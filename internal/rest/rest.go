@@ -139,7 +139,7 @@ func (h *handler) Operations() []iam.Declared {
 	for path, item := range h.spec.Paths {
 		for _, op := range operationsOf(item) {
 			action, _ := op.Extensions[actionExtension].(string)
-			all = append(all, iam.Declared{Service: "heliograph", Operation: op.OperationID, Protocol: "rest", Method: op.Method, Path: path, Action: action})
+			all = append(all, iam.Declared{Service: "heliograph", Scope: "heliograph", Operation: op.OperationID, Protocol: "rest", Method: op.Method, Path: path, Action: action})
 		}
 	}
 	return all

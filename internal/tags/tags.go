@@ -99,6 +99,9 @@ func (s *Service) Add(ctx context.Context, arn string, added []Tag) ([]Tag, erro
 	if err != nil {
 		return nil, err
 	}
+	if added == nil {
+		return nil, errs.Invalidf("1 validation error detected: Value null at 'tags' failed to satisfy constraint: Member must not be null")
+	}
 	if err := Check(added); err != nil {
 		return nil, err
 	}

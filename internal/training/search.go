@@ -20,6 +20,7 @@ type SearchQuery struct {
 	Ascending  bool
 	Limit      int    // 1 to 100; 0 is 10
 	Token      string // the next of an earlier page of the same query
+	Fault      error  // what the API found wrong with the request; those who may not search don't learn it
 }
 
 // SearchExpression is a condition made of others.
@@ -72,6 +73,9 @@ const maxConditions = 50
 func (s *Service) Search(ctx context.Context, q SearchQuery) (page []Job, next string, hits int, err error) {
 	if err := s.Authorizer.Authorize(ctx, "sagemaker:Search", "*"); err != nil {
 		return nil, "", 0, err
+	}
+	if q.Fault != nil {
+		return nil, "", 0, q.Fault
 	}
 	if err := q.check(); err != nil {
 		return nil, "", 0, err

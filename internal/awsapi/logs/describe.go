@@ -96,12 +96,12 @@ type logStream struct {
 }
 
 func (a *api) describeStreams(ctx context.Context, in *describeStreamsInput) (*describeStreamsOutput, error) {
-	name, err := in.group.name()
-	if err != nil {
-		return nil, err
-	}
+	name, fault := in.group.name()
 	if err := a.Authorizer.Authorize(ctx, "logs:DescribeLogStreams", a.groupARN(name, ":*")); err != nil {
 		return nil, err
+	}
+	if fault != nil {
+		return nil, fault
 	}
 	limit, err := limitOf(in.Limit, 50)
 	if err != nil {

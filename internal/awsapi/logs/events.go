@@ -56,12 +56,12 @@ func parseGap(token string) (g gap, forward bool, err error) {
 }
 
 func (a *api) getEvents(ctx context.Context, in *getEventsInput) (*getEventsOutput, error) {
-	name, err := in.group.name()
-	if err != nil {
-		return nil, err
-	}
+	name, fault := in.group.name()
 	if err := a.Authorizer.Authorize(ctx, "logs:GetLogEvents", a.groupARN(name, ":log-stream:"+in.LogStreamName)); err != nil {
 		return nil, err
+	}
+	if fault != nil {
+		return nil, fault
 	}
 	if in.LogStreamName == "" {
 		return nil, invalid("1 validation error detected: Value null at 'logStreamName' failed to satisfy constraint: Member must not be null")

@@ -45,12 +45,12 @@ type filteredEvent struct {
 }
 
 func (a *api) filterEvents(ctx context.Context, in *filterInput) (*filterOutput, error) {
-	name, err := in.group.name()
-	if err != nil {
-		return nil, err
-	}
+	name, fault := in.group.name()
 	if err := a.Authorizer.Authorize(ctx, "logs:FilterLogEvents", a.groupARN(name, ":*")); err != nil {
 		return nil, err
+	}
+	if fault != nil {
+		return nil, fault
 	}
 	limit, err := limitOf(in.Limit, maxEvents)
 	if err != nil {

@@ -28,12 +28,22 @@ func (c *call) deleteObjects() error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.store.Bucket(c.ctx, c.bucket); err != nil {
-		return err
+	allowed := false
+	for i := range deletions {
+		deletions[i].err = c.authorize("s3:DeleteObject", arn(c.bucket, deletions[i].Key))
+		allowed = allowed || deletions[i].err == nil
+	}
+	if allowed { // whether there is such a bucket is not for everybody to know
+		if _, err := c.store.Bucket(c.ctx, c.bucket); err != nil {
+			return err
+		}
 	}
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, parallelDeletes)
 	for i := range deletions {
+		if deletions[i].err != nil {
+			continue
+		}
 		turn <- struct{}{}
 		wg.Go(func() {
 			deletions[i].err = c.deleteOne(deletions[i])
@@ -72,9 +82,6 @@ func readDeletions(content []byte) (deletions []deletion, quiet bool, err error)
 }
 
 func (c *call) deleteOne(one deletion) error {
-	if err := c.authorize("s3:DeleteObject", arn(c.bucket, one.Key)); err != nil {
-		return err
-	}
 	if one.VersionID != "" && one.VersionID != "null" {
 		return noSuchVersion()
 	}

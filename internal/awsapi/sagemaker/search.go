@@ -44,9 +44,9 @@ func (a trainingAPI) search(ctx context.Context, in *searchInput) (*searchOutput
 	switch in.Resource {
 	case "TrainingJob":
 	case "":
-		return nil, errs.Invalidf("1 validation error detected: Value null at 'resource' failed to satisfy constraint: Member must not be null")
+		query.Fault = errs.Invalidf("1 validation error detected: Value null at 'resource' failed to satisfy constraint: Member must not be null")
 	default:
-		return nil, errs.Invalidf("The resource %.100s can't be searched here. Only TrainingJob can.", in.Resource)
+		query.Fault = errs.Invalidf("The resource %.100s can't be searched here. Only TrainingJob can.", in.Resource)
 	}
 	switch in.SortOrder {
 	case "Ascending":

@@ -31,9 +31,6 @@ type tagsInput struct {
 type tagsOutput struct{ Tags []tags.Tag }
 
 func (a tagAPI) add(ctx context.Context, in *tagsInput) (*tagsOutput, error) {
-	if in.Tags == nil {
-		return nil, errs.Invalidf("1 validation error detected: Value null at 'tags' failed to satisfy constraint: Member must not be null")
-	}
 	all, err := a.service.Add(ctx, in.ResourceArn, in.Tags)
 	return &tagsOutput{all}, err
 }

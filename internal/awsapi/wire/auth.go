@@ -78,7 +78,11 @@ func verify(v Verifier, r *http.Request, service string) (iam.Result, error) {
 // refused puts a refusal in the log and in the audit trail. It returns the error
 // to answer, which is another one if the trail couldn't be written.
 func refused(r *http.Request, opt Options, service string, err error) error {
-	logRefusal(r, opt.logger(), service, err)
+	if opt.Attempts != nil && errs.Is(err, errs.Unauthenticated) && !opt.Attempts.failed(r) {
+		err = errAttempts()
+	} else {
+		logRefusal(r, opt.logger(), service, err)
+	}
 	if opt.auditor == nil {
 		return err
 	}
@@ -146,6 +150,8 @@ func writeRESTError(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	case errs.NotFound:
 		status = http.StatusNotFound
+	case errs.Throttled:
+		status = http.StatusTooManyRequests
 	}
 	WriteRESTJSONError(w, r, code, status, struct {
 		Message string `json:"message"`

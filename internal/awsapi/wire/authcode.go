@@ -92,6 +92,8 @@ func s3Code(err error) (code string, status int, message string) {
 		return "InternalError", http.StatusInternalServerError, message
 	case errs.Unavailable:
 		return "ServiceUnavailable", http.StatusServiceUnavailable, message
+	case errs.Throttled:
+		return "SlowDown", http.StatusServiceUnavailable, message
 	case errs.TooLarge:
 		return "EntityTooLarge", http.StatusBadRequest, message
 	}

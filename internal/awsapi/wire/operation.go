@@ -91,23 +91,27 @@ func (h *queryHandler) Operations() (all []iam.Declared) {
 
 // Operations lists what all services behind the router offer.
 func (rt *router) Operations() (all []iam.Declared) {
-	add := func(h any) {
+	add := func(key string, h any) {
+		scope, _, _ := strings.Cut(key, "/")
 		if d, ok := h.(iam.Declarer); ok {
-			all = append(all, d.Operations()...)
+			for _, op := range d.Operations() {
+				op.Scope = scope
+				all = append(all, op)
+			}
 		}
 	}
-	for _, h := range rt.opt.JSON {
-		add(h)
+	for key, h := range rt.opt.JSON {
+		add(key, h)
 	}
-	for _, h := range rt.opt.Query {
-		add(h)
+	for key, h := range rt.opt.Query {
+		add(key, h)
 	}
-	for _, h := range rt.opt.CBOR {
-		add(h)
+	for key, h := range rt.opt.CBOR {
+		add(key, h)
 	}
-	for _, r := range rt.opt.REST {
-		add(r.Handler)
+	for service, r := range rt.opt.REST {
+		add(service, r.Handler)
 	}
-	add(rt.opt.S3)
+	add("s3", rt.opt.S3)
 	return iam.SortDeclared(all)
 }

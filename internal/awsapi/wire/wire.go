@@ -41,6 +41,10 @@ type Options struct {
 	// their codes: JSON and CBOR send those of services that spoke Query once. nil: there are none.
 	Shapes map[string]string
 
+	// Attempts bounds how often a source may fail to prove who it is; nil doesn't.
+	// Set it on the Router or on AuthOptions.
+	Attempts *Attempts
+
 	auditor Auditor // of the outermost handler; nil: none
 }
 
