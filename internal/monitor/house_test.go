@@ -17,7 +17,7 @@ import (
 // house is a service with a clock that tests set.
 type house struct {
 	*monitor.Service
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 	db  *store.DB
 
@@ -31,9 +31,9 @@ type house struct {
 // noon is when tests begin.
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
-	h := &house{t: t, ctx: t.Context(), now: noon}
+	h := &house{t: t, ctx: context.Background(), now: noon}
 	var err error
 	if h.db, err = store.Open(h.ctx, filepath.Join(t.TempDir(), "db")); err != nil {
 		t.Fatal(err)

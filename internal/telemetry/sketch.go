@@ -26,6 +26,8 @@ type bin struct {
 const (
 	subBits = 6    // bins per power of two, as bits
 	maxBins = 2048 // beyond that the lowest are counted together
+
+	maxKey = 2047 << subBits // of the greatest finite value
 )
 
 // keyOf is the bin of a finite value: 0 for 0, of the sign of the value, and
@@ -179,7 +181,7 @@ func ParseSketch(in []byte) (*Sketch, error) {
 		}
 		in = in[size:]
 		weight := math.Float64frombits(bits.ReverseBytes64(reversed))
-		if key += step; key != int64(int32(key)) || !(weight >= 0) || math.IsInf(weight, 0) {
+		if key += step; key < -maxKey || key > maxKey || !(weight >= 0) || math.IsInf(weight, 0) {
 			return nil, bad
 		}
 		s.bins = append(s.bins, bin{int32(key), weight})
