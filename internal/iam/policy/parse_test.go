@@ -141,12 +141,20 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src []byte, kind uint8) {
 		k := policy.Kind(kind % 3)
+		policy.GuessKind(src)
 		d, err := policy.Parse(src, k)
 		if err != nil {
 			if d != nil || errs.CodeOf(err) != policy.CodeMalformed {
 				t.Fatalf("got %v with %v", d, err)
 			}
 			return
+		}
+		d.Public()
+		d.ContextKeys()
+		for _, f := range policy.Lint(d, someActions) {
+			if f.Message == "" || f.Line < 1 || f.Column < 1 {
+				t.Errorf("found %+v", f)
+			}
 		}
 		a := policy.Attached{Name: "p", Document: d}
 		ps := policy.Policies{Identity: []policy.Attached{a}}
@@ -161,4 +169,18 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestGuessKind(t *testing.T) {
+	t.Parallel()
+	for src, want := range map[string]policy.Kind{
+		`{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}`:                 policy.Identity,
+		`{"Statement": [{"Effect": "Allow"}, {"NotPrincipal": "*", "NotResource": "*"}]}`:    policy.Resource,
+		`{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}`: policy.Trust,
+		`{"Statement": 1}`: policy.Identity, `[]`: policy.Identity, `{`: policy.Identity,
+	} {
+		if got := policy.GuessKind([]byte(src)); got != want {
+			t.Errorf("%s: got %v, want %v", src, got, want)
+		}
+	}
 }

@@ -115,7 +115,7 @@ func TestMoreStatements(t *testing.T) {
 	t.Parallel()
 	d := dice{rand.New(rand.NewPCG(1, 2))}
 	outcomes := map[string]int{}
-	for range 20000 {
+	for range 6000 {
 		ps, r := d.policies(t), d.request()
 		before := ps.Decide(r)
 		outcomes[fmt.Sprint(before.Reason, before.Source)]++
