@@ -13,7 +13,7 @@ type AttachedPolicy struct{ ARN, Name string }
 
 // AttachPolicy gives an entity a managed policy. One that it has already is no error.
 func (s *Service) AttachPolicy(ctx context.Context, e Entity, arn string) error {
-	if _, err := s.find(s.withPolicy(ctx, arn), e.action("Attach", "Policy"), e); err != nil {
+	if _, err := s.find(withPolicy(ctx, arn), e.action("Attach", "Policy"), e); err != nil {
 		return err
 	}
 	return s.modify(ctx, e, func(ctx context.Context, d *entityDoc) error {
@@ -41,7 +41,7 @@ func (s *Service) attachable(ctx context.Context, arn string) error {
 
 // DetachPolicy takes a managed policy from an entity.
 func (s *Service) DetachPolicy(ctx context.Context, e Entity, arn string) error {
-	if _, err := s.find(s.withPolicy(ctx, arn), e.action("Detach", "Policy"), e); err != nil {
+	if _, err := s.find(withPolicy(ctx, arn), e.action("Detach", "Policy"), e); err != nil {
 		return err
 	}
 	return s.modify(ctx, e, func(_ context.Context, d *entityDoc) error {
@@ -78,7 +78,7 @@ func (s *Service) ListAttachedPolicies(ctx context.Context, e Entity, pathPrefix
 // PutBoundary bounds the rights of a user or role: what the managed policy does
 // not allow, nothing gives them.
 func (s *Service) PutBoundary(ctx context.Context, e Entity, arn string) error {
-	if _, err := s.find(s.withBoundary(ctx, arn), e.action("Put", "PermissionsBoundary"), e); err != nil {
+	if _, err := s.find(withBoundary(ctx, arn), e.action("Put", "PermissionsBoundary"), e); err != nil {
 		return err
 	}
 	return s.modify(ctx, e, func(ctx context.Context, d *entityDoc) error {
@@ -92,11 +92,10 @@ func (s *Service) PutBoundary(ctx context.Context, e Entity, arn string) error {
 
 // DeleteBoundary takes the bound from the rights of a user or role.
 func (s *Service) DeleteBoundary(ctx context.Context, e Entity) error {
-	doc, err := s.find(ctx, e.action("Delete", "PermissionsBoundary"), e)
-	if err != nil {
+	if _, err := s.find(ctx, e.action("Delete", "PermissionsBoundary"), e); err != nil {
 		return err
 	}
-	return s.modify(s.withBoundary(ctx, doc.Boundary), e, func(_ context.Context, d *entityDoc) error {
+	return s.modify(ctx, e, func(_ context.Context, d *entityDoc) error {
 		if d.Boundary == "" {
 			return errs.New(errs.NotFound, "NoSuchEntity", "%s %s does not have a permissions boundary.", entityWords[e.Kind].upper, e.Name)
 		}

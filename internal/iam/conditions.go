@@ -23,16 +23,50 @@ func WithKeys(ctx context.Context, keys map[string][]string) context.Context {
 	return context.WithValue(ctx, keysKey{}, all)
 }
 
-func (s *Service) withPolicy(ctx context.Context, arn string) context.Context {
+func withPolicy(ctx context.Context, arn string) context.Context {
 	return WithKeys(ctx, map[string][]string{"iam:policyarn": {arn}})
 }
 
-// withBoundary names the boundary that an operation sets or takes away.
-func (s *Service) withBoundary(ctx context.Context, arn string) context.Context {
+// withBoundary names the boundary that an operation sets.
+func withBoundary(ctx context.Context, arn string) context.Context {
 	if arn == "" {
 		return ctx
 	}
-	return WithKeys(ctx, map[string][]string{"iam:permissionsboundary": {arn}})
+	return WithKeys(ctx, map[string][]string{boundaryKey: {arn}})
+}
+
+const boundaryKey = "iam:permissionsboundary"
+
+// withResource names what a resource has: its tags and, unless the operation is
+// about to set another, its boundary.
+func withResource(ctx context.Context, tags []Tag, boundary string) context.Context {
+	if outer, _ := ctx.Value(keysKey{}).(map[string][]string); boundary != "" && outer[boundaryKey] == nil {
+		ctx = withBoundary(ctx, boundary)
+	}
+	if len(tags) == 0 {
+		return ctx
+	}
+	keys := map[string][]string{}
+	for _, t := range tags {
+		keys["aws:resourcetag/"+t.Key], keys["iam:resourcetag/"+t.Key] = []string{t.Value}, []string{t.Value}
+	}
+	return WithKeys(ctx, keys)
+}
+
+// withTags names the tags that an operation sets, withTagKeys those it removes.
+func withTags(ctx context.Context, tags []Tag) context.Context {
+	if len(tags) == 0 {
+		return ctx
+	}
+	keys, names := map[string][]string{}, make([]string, len(tags))
+	for i, t := range tags {
+		keys["aws:requesttag/"+t.Key], names[i] = []string{t.Value}, t.Key
+	}
+	return withTagKeys(WithKeys(ctx, keys), names)
+}
+
+func withTagKeys(ctx context.Context, names []string) context.Context {
+	return WithKeys(ctx, map[string][]string{"aws:tagkeys": names})
 }
 
 // conditionKeys answers what conditions ask about the request of ctx. What the

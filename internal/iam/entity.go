@@ -176,7 +176,7 @@ func (s *Service) find(ctx context.Context, action string, e Entity) (entityDoc,
 		}
 		doc.Path = "/"
 	}
-	if err := s.Authorize(ctx, action, s.arnOf(e.Kind, doc.Path, clip(e.Name))); err != nil {
+	if err := s.Authorize(withResource(ctx, doc.Tags, doc.Boundary), action, s.arnOf(e.Kind, doc.Path, clip(e.Name))); err != nil {
 		return doc, err
 	}
 	return doc, fault
@@ -212,7 +212,7 @@ func (s *Service) ListTags(ctx context.Context, e Entity) ([]Tag, error) {
 
 // TagEntity gives a user or a role tags; a key that it has gets the new value.
 func (s *Service) TagEntity(ctx context.Context, e Entity, tags []Tag) error {
-	if _, err := s.find(ctx, "iam:Tag"+entityWords[e.Kind].upper, e); err != nil {
+	if _, err := s.find(withTags(ctx, tags), "iam:Tag"+entityWords[e.Kind].upper, e); err != nil {
 		return err
 	}
 	if err := checkTags(tags); err != nil {
@@ -226,7 +226,7 @@ func (s *Service) TagEntity(ctx context.Context, e Entity, tags []Tag) error {
 
 // UntagEntity takes tags from a user or a role. Keys that it doesn't have are no error.
 func (s *Service) UntagEntity(ctx context.Context, e Entity, keys []string) error {
-	if _, err := s.find(ctx, "iam:Untag"+entityWords[e.Kind].upper, e); err != nil {
+	if _, err := s.find(withTagKeys(ctx, keys), "iam:Untag"+entityWords[e.Kind].upper, e); err != nil {
 		return err
 	}
 	return s.modify(ctx, e, func(_ context.Context, d *entityDoc) error {

@@ -110,7 +110,7 @@ func (s *Service) findPolicy(ctx context.Context, action, arn string) (policyRec
 	if kind := errs.KindOf(fault); fault != nil && kind != errs.NotFound && kind != errs.Invalid {
 		return r, fault
 	}
-	if err := s.Authorize(ctx, action, cmp.Or(clip(arn), "*")); err != nil {
+	if err := s.Authorize(withResource(ctx, r.doc.Tags, ""), action, cmp.Or(clip(arn), "*")); err != nil {
 		return r, err
 	}
 	return r, fault
@@ -120,7 +120,7 @@ func (s *Service) findPolicy(ctx context.Context, action, arn string) (policyRec
 func (s *Service) CreatePolicy(ctx context.Context, in NewPolicy) (ManagedPolicy, error) {
 	path, fault := checkPath(in.Path)
 	arn := s.policyARN(path, clip(in.Name))
-	if err := s.Authorize(ctx, "iam:CreatePolicy", arn); err != nil {
+	if err := s.Authorize(withTags(ctx, in.Tags), "iam:CreatePolicy", arn); err != nil {
 		return ManagedPolicy{}, err
 	}
 	if err := checkEntityName("policyName", in.Name, 128); err != nil {
@@ -369,7 +369,7 @@ func (s *Service) ListPolicyTags(ctx context.Context, arn string) ([]Tag, error)
 }
 
 func (s *Service) TagPolicy(ctx context.Context, arn string, tags []Tag) error {
-	return s.updatePolicy(ctx, "iam:TagPolicy", arn, func(d *policyDoc) (err error) {
+	return s.updatePolicy(withTags(ctx, tags), "iam:TagPolicy", arn, func(d *policyDoc) (err error) {
 		if err := checkTags(tags); err != nil {
 			return err
 		}
@@ -379,7 +379,7 @@ func (s *Service) TagPolicy(ctx context.Context, arn string, tags []Tag) error {
 }
 
 func (s *Service) UntagPolicy(ctx context.Context, arn string, keys []string) error {
-	return s.updatePolicy(ctx, "iam:UntagPolicy", arn, func(d *policyDoc) error {
+	return s.updatePolicy(withTagKeys(ctx, keys), "iam:UntagPolicy", arn, func(d *policyDoc) error {
 		d.Tags = removeTags(d.Tags, keys)
 		return nil
 	})

@@ -57,7 +57,7 @@ func (s *Service) newEntity(ctx context.Context, action string, e Entity, path, 
 	if err := e.check(); err != nil {
 		fault = err
 	}
-	if err := s.Authorize(s.withBoundary(ctx, boundary), action, s.arnOf(e.Kind, path, clip(e.Name))); err != nil {
+	if err := s.Authorize(withTags(withBoundary(ctx, boundary), tags), action, s.arnOf(e.Kind, path, clip(e.Name))); err != nil {
 		return entityDoc{}, err
 	}
 	doc := newEntityDoc(e.Kind, path)

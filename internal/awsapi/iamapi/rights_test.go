@@ -97,6 +97,41 @@ func TestDelegation(t *testing.T) {
 	}
 }
 
+// TestConditionsOnEntities decides by what a user has, and by what a call brings.
+func TestConditionsOnEntities(t *testing.T) {
+	t.Parallel()
+	root := mustOpen(t)
+	ctx := t.Context()
+	chief := root.mustUser(t, "Chief")
+	must(root.PutUserPolicy(ctx, &client.PutUserPolicyInput{UserName: aws.String("Chief"), PolicyName: aws.String("p"), PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Action":"iam:PutUserPolicy","Resource":"*","Condition":{"StringEquals":{"iam:PermissionsBoundary":"arn:aws:iam::aws:policy/AmazonS3FullAccess"}}},
+		{"Effect":"Allow","Action":"iam:DeleteUser","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/Team":"${aws:PrincipalTag/team}"}}},
+		{"Effect":"Allow","Action":"iam:TagUser","Resource":"*","Condition":{"ForAllValues:StringEquals":{"aws:TagKeys":["floor"]},"StringLike":{"aws:RequestTag/floor":"?"}}}]}`)}))(t)
+	must(root.TagUser(ctx, &client.TagUserInput{UserName: aws.String("Chief"), Tags: []types.Tag{{Key: aws.String("Team"), Value: aws.String("support")}}}))(t)
+	must(root.CreateUser(ctx, &client.CreateUserInput{UserName: aws.String("bound"), PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/AmazonS3FullAccess"),
+		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("support")}}}))(t)
+	must(root.CreateUser(ctx, &client.CreateUserInput{UserName: aws.String("free"), Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("sales")}}}))(t)
+	for name, allowed := range map[string]bool{"bound": true, "free": false} {
+		_, err := chief.PutUserPolicy(ctx, &client.PutUserPolicyInput{UserName: &name, PolicyName: aws.String("p"), PolicyDocument: document("Allow", "s3:*", "*")})
+		if allowed != (err == nil) {
+			t.Errorf("put a policy into %s: %v", name, err)
+		}
+	}
+	must(root.DeleteUserPolicy(ctx, &client.DeleteUserPolicyInput{UserName: aws.String("bound"), PolicyName: aws.String("p")}))(t)
+	for tag, allowed := range map[string]bool{"floor=2": true, "floor=22": false, "other=2": false} {
+		key, value, _ := strings.Cut(tag, "=")
+		_, err := chief.TagUser(ctx, &client.TagUserInput{UserName: aws.String("free"), Tags: []types.Tag{{Key: &key, Value: &value}}})
+		if allowed != (err == nil) {
+			t.Errorf("tag with %s: %v", tag, err)
+		}
+	}
+	for name, allowed := range map[string]bool{"bound": true, "free": false} {
+		if _, err := chief.DeleteUser(ctx, &client.DeleteUserInput{UserName: &name}); allowed != (err == nil) {
+			t.Errorf("delete %s: %v", name, err)
+		}
+	}
+}
+
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	root := mustOpen(t)

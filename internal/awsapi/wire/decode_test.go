@@ -97,6 +97,12 @@ type formShape struct {
 	Optional *string
 	Nested   struct{ Inner *struct{ Deep []int } }
 	hidden   string
+	FormPage
+}
+
+type FormPage struct {
+	Marker   string
+	MaxItems *int
 }
 
 func TestDecodeForm(t *testing.T) {
@@ -107,6 +113,8 @@ func TestDecodeForm(t *testing.T) {
 		"Name=a+b&Count=-5&Weight=1.5&On=true&When=2026-01-02T03:04:05Z&Other=1&hidden=1": {Name: "a b", Count: -5, Weight: 1.5, On: true,
 			When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		"Tags.member.1.Key=a&Tags.member.1.Value=b&Tags.member.2.Key=c&Tags.member.4.Key=gap": {Tags: []struct{ Key, Value string }{{"a", "b"}, {"c", ""}}},
+		"Marker=m&Other=x":                      {FormPage: FormPage{Marker: "m"}}, // members of embedded structs are the outer one's
+		"FormPage.Marker=m":                     {},
 		"Plain.1=a&Plain.2=b":                   {Plain: []string{"a", "b"}},
 		"Plain.member.1=a":                      {Plain: []string{"a"}},
 		"Plain=":                                {Plain: []string{}}, // an empty list
