@@ -70,6 +70,11 @@ type server struct {
 // start runs "heliograph VERB" on the data directory, on ports of the system's
 // choice, and waits until both listeners are ready.
 func start(t *testing.T, data, verb string, args ...string) *server {
+	return startWith(t, nil, data, verb, args...)
+}
+
+// startWith is start with more in the environment.
+func startWith(t *testing.T, env []string, data, verb string, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, data: data, out: &buffer{}, done: make(chan struct{})}
 	args = append([]string{verb, "--data", data, "--control-listen", "127.0.0.1:0", "--public-listen", "127.0.0.1:0"}, args...)
@@ -78,6 +83,7 @@ func start(t *testing.T, data, verb string, args ...string) *server {
 	if verb == "serve" { // the demo makes a key of its own
 		s.cmd.Env = append(s.cmd.Env, "HELIOGRAPH_ACCESS_KEY_ID="+keyID, "HELIOGRAPH_SECRET_ACCESS_KEY="+secret)
 	}
+	s.cmd.Env = append(s.cmd.Env, env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -85,6 +85,19 @@ func sessionToken(r *http.Request) (string, error) {
 	return found[0], nil
 }
 
+// shownKey is the id that a request names, if it looks like one. What else people
+// put in its place by mistake may be their secret, which is not to be written down.
+func (s *Service) shownKey(id string) string {
+	looks := len(id) >= 16 && len(id) <= 128 && (strings.HasPrefix(id, "AKIA") || strings.HasPrefix(id, "ASIA"))
+	for i := 0; looks && i < len(id); i++ {
+		looks = 'A' <= id[i] && id[i] <= 'Z' || '0' <= id[i] && id[i] <= '9'
+	}
+	if looks || id == "" || id == s.root.key.ID {
+		return id
+	}
+	return "(no access key id)"
+}
+
 // note remembers that a user's key has signed.
 func (s *Service) note(c *credential, service, region string) {
 	if c.lasting {

@@ -59,7 +59,7 @@ func (s *Service) Refused(r *http.Request, err error) error {
 		code = strings.ReplaceAll(errs.KindOf(err).String(), " ", "-") // of limits, which protocols word
 	}
 	return s.record(r.Context(), audit.Entry{
-		Decision: audit.Refused, Key: clip(claimedKey(r)), Resource: r.Method + " " + clip(r.URL.Path), Error: code,
+		Decision: audit.Refused, Key: s.shownKey(claimedKey(r)), Resource: r.Method + " " + clip(r.URL.Path), Error: code,
 	})
 }
 
