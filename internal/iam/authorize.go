@@ -3,7 +3,6 @@ package iam
 import (
 	"context"
 	"strconv"
-	"strings"
 
 	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/errs"
@@ -78,11 +77,7 @@ func (s *Service) decide(ctx context.Context, p *Principal, action, resource str
 		r = *p.rights
 	}
 	r.policies.Resource = own
-	q := policy.Request{Principal: r.who, Action: action, Resource: resource, Context: s.conditionKeys(ctx, p)}
-	if strings.HasPrefix(resource, "arn:aws:iam::aws:") { // the product's own policies are every account's
-		q.ResourceAccount = s.cfg.AccountID
-	}
-	return r.policies.Decide(&q)
+	return r.policies.Decide(&policy.Request{Principal: r.who, Action: action, Resource: resource, Context: s.conditionKeys(ctx, p)})
 }
 
 // statementName is the deciding statement as the audit trail names it: by its

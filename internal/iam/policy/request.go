@@ -136,7 +136,8 @@ func (r *Request) known(key string) string {
 	return ""
 }
 
-// owner is the account that has the resource.
+// owner is the account that has the resource. What comes with the product, under
+// arn:aws:iam::aws:, is everyone's own.
 func (r *Request) owner() string {
 	if r.ResourceAccount != "" {
 		return r.ResourceAccount
@@ -147,7 +148,7 @@ func (r *Request) owner() string {
 		if !ok {
 			break
 		}
-		if i == 4 && field != "" {
+		if i == 4 && len(field) == 12 {
 			return field
 		}
 		rest = after
