@@ -42,7 +42,7 @@ func guardDoor(next http.Handler, control bool) http.Handler {
 			return
 		}
 		if control && r.Body != nil && r.Body != http.NoBody {
-			r.Body = &steadyBody{ReadCloser: r.Body, control: http.NewResponseController(w)}
+			r.Body = &steadyBody{ReadCloser: r.Body, control: http.NewResponseController(w), within: bodyPartTimeout}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -70,12 +70,13 @@ func countHeaders(h http.Header) (n int) {
 type steadyBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	within  time.Duration
 	left    int // bytes until the deadline is moved; 0: there is none
 }
 
 func (b *steadyBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		_ = b.control.SetReadDeadline(time.Now().Add(bodyPartTimeout)) // not every writer has a connection
+		_ = b.control.SetReadDeadline(time.Now().Add(b.within)) // not every writer has a connection
 		b.left = bodyPart
 	}
 	n, err := b.ReadCloser.Read(p)

@@ -155,9 +155,12 @@ func (t *Trail) Run(ctx context.Context) error {
 }
 
 // Close says in the trail that the server ends, and closes it. Record fails
-// from then on.
+// from then on. To close it again does nothing.
 func (t *Trail) Close() error {
 	err := t.Record(context.Background(), &Entry{Time: t.opt.Now(), Trail: Stopped, Durable: true})
+	if errors.Is(err, errClosed) {
+		return nil
+	}
 	t.writeMu.Lock()
 	defer t.writeMu.Unlock()
 	t.syncMu.Lock()
