@@ -45,15 +45,22 @@ func (p *Policies) Of(ctx context.Context, resource string) (*policy.Attached, e
 	}
 	name, _, _ := strings.Cut(rest, "/")
 	text, err := p.store.BucketPolicy(ctx, name)
-	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
-		return nil, nil
-	} else if err != nil {
+	none := errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid)
+	if err != nil && !none {
 		return nil, err
 	}
 	p.mu.RLock()
 	known, ok := p.compiled[name]
 	p.mu.RUnlock()
-	if ok && known.text == text {
+	switch {
+	case none && ok:
+		p.mu.Lock()
+		delete(p.compiled, name)
+		p.mu.Unlock()
+		return nil, nil
+	case none:
+		return nil, nil
+	case ok && known.text == text:
 		return known.attached, nil
 	}
 	doc, err := policy.Parse([]byte(text), policy.Resource)

@@ -23,7 +23,7 @@ func TestDocumentedRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := cases.Read(src, nil)
+		all, err := cases.Read(src, func(path string) ([]byte, error) { return os.ReadFile(filepath.Join(filepath.Dir(name), path)) })
 		if err != nil {
 			t.Errorf("%s:%v", filepath.Base(name), err)
 			continue
