@@ -142,7 +142,12 @@ func TestAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	do("key", "rotate", "--user", "eve")
-	do("key", "disable", made.AccessKey.AccessKeyID, "--user", "eve")
+	if got := do("key", "disable", made.AccessKey.AccessKeyID); got != "Key "+made.AccessKey.AccessKeyID+" of eve is disabled.\n" {
+		t.Errorf("disable: %s", got)
+	}
+	if got := do("key", "delete", "AKIANOBODYNOBODY0000"); !strings.Contains(got, "The Access Key with id AKIANOBODYNOBODY0000 cannot be found.") {
+		t.Errorf("delete: %s", got)
+	}
 	if got := do("key", "rotate", "--user", "eve"); !strings.HasPrefix(got, "The disabled key "+made.AccessKey.AccessKeyID+" is deleted.\n") {
 		t.Errorf("rotate: %s", got)
 	}

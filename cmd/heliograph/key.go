@@ -14,8 +14,8 @@ import (
 func newKeyCommand() *cobra.Command {
 	return newAccessCommand("key", "Create, rotate, disable and delete access keys of users",
 		`A user has up to two access keys: one in use, and one to change over to. A secret
-is shown by the command that makes it and never again. Without --user the keys are
-those of the user who calls.`,
+is shown by the command that makes it and never again. Where --user is missing the
+keys are those of the user who calls.`,
 		newKeyCreateCommand, newKeyListCommand, newKeyRotateCommand,
 		func(a *access) *cobra.Command {
 			return newKeyStatusCommand(a, "enable", "Let a key sign again", "Active")
@@ -118,26 +118,41 @@ when nobody has missed it, rotate or delete.`,
 	return c
 }
 
+// owner is the user of a key, whom IAM's operations on it want to be told.
+func (c accessCall) owner(key string) (string, error) {
+	var out iamapi.LastUsedOutput
+	err := c.call(&out, "GetAccessKeyLastUsed", "AccessKeyId", key)
+	return out.UserName, err
+}
+
 func newKeyStatusCommand(a *access, verb, short, status string) *cobra.Command {
-	c := &cobra.Command{Use: verb + " KEY", Short: short, Args: cobra.ExactArgs(1)}
-	user := userFlag(c)
-	c.RunE = a.run(func(c accessCall, args []string) error {
-		if err := c.call(nil, "UpdateAccessKey", "UserName", *user, "AccessKeyId", args[0], "Status", status); err != nil {
-			return err
-		}
-		return c.say("Key %s is %sd.", args[0], verb)
-	})
-	return c
+	return &cobra.Command{
+		Use: verb + " KEY", Short: short, Args: cobra.ExactArgs(1),
+		RunE: a.run(func(c accessCall, args []string) error {
+			user, err := c.owner(args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.call(nil, "UpdateAccessKey", "UserName", user, "AccessKeyId", args[0], "Status", status); err != nil {
+				return err
+			}
+			return c.say("Key %s of %s is %sd.", args[0], user, verb)
+		}),
+	}
 }
 
 func newKeyDeleteCommand(a *access) *cobra.Command {
-	c := &cobra.Command{Use: "delete KEY", Short: "Delete a key for good", Args: cobra.ExactArgs(1)}
-	user := userFlag(c)
-	c.RunE = a.run(func(c accessCall, args []string) error {
-		if err := c.call(nil, "DeleteAccessKey", "UserName", *user, "AccessKeyId", args[0]); err != nil {
-			return err
-		}
-		return c.say("Key %s is deleted.", args[0])
-	})
-	return c
+	return &cobra.Command{
+		Use: "delete KEY", Short: "Delete a key for good", Args: cobra.ExactArgs(1),
+		RunE: a.run(func(c accessCall, args []string) error {
+			user, err := c.owner(args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.call(nil, "DeleteAccessKey", "UserName", user, "AccessKeyId", args[0]); err != nil {
+				return err
+			}
+			return c.say("Key %s of %s is deleted.", args[0], user)
+		}),
+	}
 }

@@ -3,6 +3,8 @@ package iamapi_test
 import (
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -197,5 +199,62 @@ func TestSimulation(t *testing.T) {
 	} {
 		code, message, _ := strings.Cut(text, ": ")
 		fails(t, err, code, message)
+	}
+}
+
+// TestChangesCountAtOnce changes rights while they are in use: the call after a
+// change sees it, whatever was compiled meanwhile.
+func TestChangesCountAtOnce(t *testing.T) {
+	t.Parallel()
+	root := mustOpen(t)
+	ctx := t.Context()
+	ann := root.mustUser(t, "Ann")
+	get := func() error { return second(ann.GetUser(ctx, &client.GetUserInput{})) }
+	var busy sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		busy.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = get() // allowed or not
+				}
+			}
+		})
+	}
+	for i := range 40 {
+		if i%2 == 0 {
+			must(root.PutUserPolicy(ctx, &client.PutUserPolicyInput{UserName: aws.String("Ann"), PolicyName: aws.String("p"), PolicyDocument: document("Allow", "iam:GetUser", "*")}))(t)
+		} else {
+			must(root.DeleteUserPolicy(ctx, &client.DeleteUserPolicyInput{UserName: aws.String("Ann"), PolicyName: aws.String("p")}))(t)
+		}
+		if err := get(); (err == nil) != (i%2 == 0) {
+			t.Fatalf("after change %d: %v", i, err)
+		}
+	}
+	close(stop)
+	busy.Wait()
+}
+
+// TestQuotaUnderLoad asks for many keys at once; two are made.
+func TestQuotaUnderLoad(t *testing.T) {
+	t.Parallel()
+	root := mustOpen(t)
+	ctx := t.Context()
+	must(root.CreateUser(ctx, &client.CreateUserInput{UserName: aws.String("Ann")}))(t)
+	var made atomic.Int32
+	var busy sync.WaitGroup
+	for range 12 {
+		busy.Go(func() {
+			if _, err := root.CreateAccessKey(ctx, &client.CreateAccessKeyInput{UserName: aws.String("Ann")}); err == nil {
+				made.Add(1)
+			}
+		})
+	}
+	busy.Wait()
+	if keys := must(root.ListAccessKeys(ctx, &client.ListAccessKeysInput{UserName: aws.String("Ann")}))(t).AccessKeyMetadata; made.Load() != 2 || len(keys) != 2 {
+		t.Errorf("%d keys were made, %d are there", made.Load(), len(keys))
 	}
 }
