@@ -53,7 +53,7 @@ func (s *Service) inputs(ctx context.Context, spec *Spec, role string, most int)
 	if most == 0 {
 		most = maxInputs + 1
 	}
-	objects, err := from.Objects(iam.WithKeys(ctx, map[string][]string{"s3:prefix": {prefix}}), most)
+	objects, err := from.Objects(ctx, most)
 	if len(objects) > maxInputs {
 		return nil, errs.Invalidf("There are more than %d objects under %s, which is what one transform job takes. Give a longer prefix.", maxInputs, source.S3Uri)
 	}
