@@ -21,7 +21,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -128,7 +127,6 @@ type Service struct {
 	ready chan struct{} // closed once every endpoint in service was loaded or given up
 	owner string        // of leases
 
-	mu      sync.Mutex
 	running jobs.Running[context.CancelFunc] // ends the work going on, by endpoint
 }
 
