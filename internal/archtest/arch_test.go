@@ -24,7 +24,7 @@ var levels = []struct {
 }{
 	{0, []string{"fasttext", "dataset", "internal/errs"}},
 	{1, []string{"internal/blob", "internal/keyring", "internal/store", "internal/telemetry", "internal/audit", "internal/iam/policy"}},
-	{2, []string{"internal/iam", "internal/backup", "internal/tags", "internal/jobs"}},
+	{2, []string{"internal/iam", "internal/backup", "internal/tags", "internal/jobs", "internal/search"}},
 	{3, []string{"internal/training", "internal/transform", "internal/serving", "internal/function", "internal/triage", "internal/monitor", "internal/route"}},
 	{4, []string{"internal/awsapi", "internal/gateway", "internal/rest", "web"}},
 	{5, []string{"internal/app", "internal/fasttextcmd"}},

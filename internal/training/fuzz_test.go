@@ -2,11 +2,9 @@ package training
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/heliograph/heliograph/internal/jobs"
@@ -102,35 +100,6 @@ func TestRelative(t *testing.T) {
 			t.Errorf("jobs.Relative(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
-}
-
-// A query that passes its check can be answered.
-func FuzzSearch(f *testing.F) {
-	f.Add(`{"Expression":{"Operator":"Or","Filters":[{"Name":"HyperParameters.epochs","Operator":"GreaterThan","Value":"9"}]},"SortBy":"Metrics.train:accuracy","Limit":1}`)
-	f.Add(`{"Expression":{"NestedFilters":[{"NestedPropertyName":"InputDataConfig","Filters":[{"Name":"InputDataConfig.ChannelName","Value":"train"}]}]},"Token":"eyJuIjoxLCJqIjoiYSJ9"}`)
-	f.Add(`{"Expression":{"SubExpressions":[{"Filters":[{"Name":"CreationTime","Operator":"LessThan","Value":"2026-01-01T00:00:00"}]}]}}`)
-	var spec Spec
-	if err := json.Unmarshal([]byte(specSeed), &spec); err != nil {
-		f.Fatal(err)
-	}
-	a, b := &searched{job: Job{Spec: spec, CreationTime: time.Now()}}, &searched{job: Job{TrainingJobStatus: Completed}}
-	f.Fuzz(func(t *testing.T, query string) {
-		var q SearchQuery
-		if json.Unmarshal([]byte(query), &q) != nil || q.check() != nil {
-			return
-		}
-		_, _ = q.position()
-		if q.Expression != nil {
-			q.Expression.holds(a)
-			q.Expression.holds(b)
-		}
-		for _, j := range []*searched{a, b} {
-			j.key = j.values(cmp.Or(q.SortBy, "LastModifiedTime"))
-		}
-		if q.compare(a, b) == 0 {
-			t.Errorf("%s: two jobs of different names are equal", query)
-		}
-	})
 }
 
 // What the manifests of users hold is used or refused.

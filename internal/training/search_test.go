@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/search"
 	"github.com/heliograph/heliograph/internal/training"
 )
 
@@ -67,7 +68,7 @@ func TestSearch(t *testing.T) {
 		{`{"Filters":[{"Name":"ResourceConfig.InstanceType","Value":"ml.c5.xlarge"},{"Name":"EnableManagedSpotTraining","Value":"true"}]}`, ""},
 		{`{"Filters":[{"Name":"ModelArtifacts.S3ModelArtifacts","Operator":"Contains","Value":"output/trained/"}]}`, "trained"},
 	} {
-		var q training.SearchQuery
+		var q search.Query
 		if err := json.Unmarshal([]byte(c.expression), &q.Expression); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +98,7 @@ func TestSearchPages(t *testing.T) {
 	t.Parallel()
 	h := searchHouse(t)
 	var names []string
-	for q := (training.SearchQuery{SortBy: "HyperParameters.epochs", Limit: 1}); ; {
+	for q := (search.Query{SortBy: "HyperParameters.epochs", Limit: 1}); ; {
 		jobs, next, hits, err := h.Search(h.ctx, q)
 		if err != nil || len(jobs) != 1 || hits != 4 {
 			t.Fatalf("%v, %d, %v", jobs, hits, err)
@@ -112,7 +113,7 @@ func TestSearchPages(t *testing.T) {
 	}
 	// Jobs without the property are last in either order.
 	for _, up := range []bool{true, false} {
-		jobs, _, _, err := h.Search(h.ctx, training.SearchQuery{SortBy: "Metrics.train:accuracy", Ascending: up})
+		jobs, _, _, err := h.Search(h.ctx, search.Query{SortBy: "Metrics.train:accuracy", Ascending: up})
 		if err != nil || jobs[0].TrainingJobName != "trained" {
 			t.Errorf("%v, %v", jobs, err)
 		}
@@ -148,7 +149,7 @@ func TestSearchAgreesWithItself(t *testing.T) {
 				fmt.Sprintf(`{"Name":"LastModifiedTime","Operator":"%s","Value":"%s"},{"Name":"CreationTime","Operator":"LessThan","Value":"2100-01-01"}`, op, at))
 		}
 	}
-	find := func(expression string, q training.SearchQuery) (names []string) {
+	find := func(expression string, q search.Query) (names []string) {
 		q.Expression = nil
 		if err := json.Unmarshal([]byte(expression), &q.Expression); err != nil {
 			t.Fatal(err)
@@ -169,7 +170,7 @@ func TestSearchAgreesWithItself(t *testing.T) {
 			}
 		}
 	}
-	for _, sort := range []training.SearchQuery{{}, {Ascending: true}, {SortBy: "CreationTime"}, {SortBy: "CreationTime", Ascending: true}} {
+	for _, sort := range []search.Query{{}, {Ascending: true}, {SortBy: "CreationTime"}, {SortBy: "CreationTime", Ascending: true}} {
 		for _, f := range filters {
 			direct, byJob := find(`{"Filters":[`+f+`]}`, sort), find(`{"Filters":[`+f+`,{"Name":"RoleArn","Operator":"Exists"}]}`, sort)
 			if !slices.Equal(direct, byJob) {
@@ -194,7 +195,7 @@ func TestSearchRefuses(t *testing.T) {
 		`{"Expression":{"NestedFilters":[{"NestedPropertyName":"InputDataConfig","Filters":[{"Name":"RoleArn","Value":"a"}]}]}}`:                 "does not begin with its property",
 		`{"Expression":{"Filters":[` + strings.Repeat(`{"Name":"RoleArn","Value":"a"},`, 50) + `{"Name":"RoleArn","Value":"a"}]}}`:               "more than 50",
 	} {
-		var q training.SearchQuery
+		var q search.Query
 		if err := json.Unmarshal([]byte(query), &q); err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +203,7 @@ func TestSearchRefuses(t *testing.T) {
 			t.Errorf("%s: %v", query, err)
 		}
 	}
-	if _, _, _, err := h.Search(t.Context(), training.SearchQuery{}); !errs.Is(err, errs.Unauthenticated) {
+	if _, _, _, err := h.Search(t.Context(), search.Query{}); !errs.Is(err, errs.Unauthenticated) {
 		t.Errorf("without a principal: %v", err)
 	}
 }

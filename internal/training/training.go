@@ -24,6 +24,7 @@ import (
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/jobs"
+	"github.com/heliograph/heliograph/internal/search"
 	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/tags"
 	"github.com/heliograph/heliograph/internal/telemetry"
@@ -83,11 +84,12 @@ type Options struct {
 // concurrent use. Jobs run only while Run does.
 type Service struct {
 	Options
-	jobs    *store.Collection[Job]
-	meters  meters
-	owners  *jobs.Owners
-	running jobs.Running[context.CancelCauseFunc]
-	wake    chan struct{} // there may be work
+	jobs     *store.Collection[Job]
+	searched search.Resource[Job]
+	meters   meters
+	owners   *jobs.Owners
+	running  jobs.Running[context.CancelCauseFunc]
+	wake     chan struct{} // there may be work
 
 	mu    sync.Mutex
 	stops bool // a job that is not running here was asked to stop
@@ -140,12 +142,14 @@ func New(o Options) (*Service, error) {
 	if o.Measured == nil {
 		o.Measured = func() {}
 	}
+	records := store.NewCollection[Job](o.DB, "training job")
 	return &Service{
-		Options: o,
-		jobs:    store.NewCollection[Job](o.DB, "training job"),
-		meters:  newMeters(o.Metrics),
-		owners:  jobs.NewOwners(),
-		wake:    make(chan struct{}, 1),
+		Options:  o,
+		jobs:     records,
+		searched: searchable(records),
+		meters:   newMeters(o.Metrics),
+		owners:   jobs.NewOwners(),
+		wake:     make(chan struct{}, 1),
 	}, nil
 }
 

@@ -94,6 +94,10 @@ func (a endpointAPI) describe(ctx context.Context, in *endpointName) (*describeE
 	if err != nil {
 		return nil, err
 	}
+	return describedEndpoint(e), nil
+}
+
+func describedEndpoint(e serving.Endpoint) *describeEndpointOutput {
 	out := &describeEndpointOutput{
 		EndpointName:         e.EndpointName,
 		EndpointArn:          e.ARN,
@@ -123,7 +127,7 @@ func (a endpointAPI) describe(ctx context.Context, in *endpointName) (*describeE
 			StartTime:                wire.Time(p.Started),
 		}
 	}
-	return out, nil
+	return out
 }
 
 func summaries(variants []serving.EndpointVariant, updated time.Time) []productionVariantSummary {

@@ -30,12 +30,16 @@ type describeModelOutput struct {
 
 func (a modelAPI) describe(ctx context.Context, in *modelName) (*describeModelOutput, error) {
 	m, err := a.service.DescribeModel(ctx, in.ModelName)
+	return describedModel(m), err
+}
+
+func describedModel(m serving.Model) *describeModelOutput {
 	return &describeModelOutput{
 		Model:                  m,
 		ModelArn:               m.ARN,
 		CreationTime:           wire.Time(m.Created),
 		EnableNetworkIsolation: m.EnableNetworkIsolation,
-	}, err
+	}
 }
 
 type listModelsOutput struct {

@@ -34,6 +34,7 @@ func New(s Services, opt wire.Options) http.Handler {
 	maps.Copy(ops, transformOps(s.Transform))
 	maps.Copy(ops, servingOps(s.Serving))
 	maps.Copy(ops, tagOps(s.Tags))
+	ops["Search"] = wire.Op(searchAPI{s}.search)
 	return wire.NewJSON("SageMaker", "1.1", ops, opt)
 }
 

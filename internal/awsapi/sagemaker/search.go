@@ -4,13 +4,13 @@ import (
 	"context"
 
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/search"
 	"github.com/heliograph/heliograph/internal/tags"
-	"github.com/heliograph/heliograph/internal/training"
 )
 
 type searchInput struct {
 	Resource         string
-	SearchExpression *training.SearchExpression
+	SearchExpression *search.Expression
 	SortBy           string
 	SortOrder        string
 	MaxResults       *int32
@@ -28,26 +28,41 @@ type totalHits struct {
 	Relation string
 }
 
-// searchRecord has one member, named after the resource.
+// searchRecord has one member, named after the resource. Each is what the
+// resource's description is, with its tags.
 type searchRecord struct {
-	TrainingJob *foundTrainingJob
+	TrainingJob             *foundTrainingJob `json:",omitempty"`
+	HyperParameterTuningJob *foundTuningJob   `json:",omitempty"`
+	Endpoint                *foundEndpoint    `json:",omitempty"`
+	Model                   *dashboardModel   `json:",omitempty"`
 }
 
-// foundTrainingJob is a job as it is described, with its tags.
 type foundTrainingJob struct {
 	*describeTrainingJobOutput
 	Tags []tags.Tag `json:",omitempty"`
 }
 
-func (a trainingAPI) search(ctx context.Context, in *searchInput) (*searchOutput, error) {
-	query := training.SearchQuery{Expression: in.SearchExpression, SortBy: in.SortBy, Token: in.NextToken}
-	switch in.Resource {
-	case "TrainingJob":
-	case "":
-		query.Fault = errs.Invalidf("1 validation error detected: Value null at 'resource' failed to satisfy constraint: Member must not be null")
-	default:
-		query.Fault = errs.Invalidf("The resource %.100s can't be searched here. Only TrainingJob can.", in.Resource)
-	}
+type foundTuningJob struct {
+	*describeTuningJobOutput
+	Tags []tags.Tag `json:",omitempty"`
+}
+
+type foundEndpoint struct {
+	*describeEndpointOutput
+	Tags []tags.Tag `json:",omitempty"`
+}
+
+type dashboardModel struct{ Model foundModel }
+
+type foundModel struct {
+	*describeModelOutput
+	Tags []tags.Tag `json:",omitempty"`
+}
+
+type searchAPI struct{ Services }
+
+func (a searchAPI) search(ctx context.Context, in *searchInput) (*searchOutput, error) {
+	query := search.Query{Expression: in.SearchExpression, SortBy: in.SortBy, Token: in.NextToken}
 	switch in.SortOrder {
 	case "Ascending":
 		query.Ascending = true
@@ -60,13 +75,40 @@ func (a trainingAPI) search(ctx context.Context, in *searchInput) (*searchOutput
 			return nil, constraint(query.Limit, "maxResults", "Member must have value greater than or equal to 1")
 		}
 	}
-	jobs, next, hits, err := a.service.Search(ctx, query)
+	out := &searchOutput{Results: []searchRecord{}, TotalHits: totalHits{Relation: "EqualTo"}}
+	var err error
+	switch in.Resource {
+	case "TrainingJob":
+		jobs, next, hits, failed := a.Training.Search(ctx, query)
+		out.NextToken, out.TotalHits.Value, err = next, hits, failed
+		for _, job := range jobs {
+			out.Results = append(out.Results, searchRecord{TrainingJob: &foundTrainingJob{describedJob(job), job.Tags}})
+		}
+	case "HyperParameterTuningJob":
+		jobs, next, hits, failed := a.Tuning.Search(ctx, query)
+		out.NextToken, out.TotalHits.Value, err = next, hits, failed
+		for _, job := range jobs {
+			out.Results = append(out.Results, searchRecord{HyperParameterTuningJob: &foundTuningJob{tuningAPI{a.Tuning}.described(job), job.Tags}})
+		}
+	case "Endpoint":
+		endpoints, next, hits, failed := a.Serving.SearchEndpoints(ctx, query)
+		out.NextToken, out.TotalHits.Value, err = next, hits, failed
+		for _, e := range endpoints {
+			out.Results = append(out.Results, searchRecord{Endpoint: &foundEndpoint{describedEndpoint(e), e.Tags}})
+		}
+	case "Model":
+		models, next, hits, failed := a.Serving.SearchModels(ctx, query)
+		out.NextToken, out.TotalHits.Value, err = next, hits, failed
+		for _, m := range models {
+			out.Results = append(out.Results, searchRecord{Model: &dashboardModel{foundModel{describedModel(m), m.Tags}}})
+		}
+	case "":
+		err = errs.Invalidf("1 validation error detected: Value null at 'resource' failed to satisfy constraint: Member must not be null")
+	default:
+		err = errs.Invalidf("The resource %.100s can't be searched here. TrainingJob, HyperParameterTuningJob, Endpoint and Model can.", in.Resource)
+	}
 	if err != nil {
 		return nil, err
-	}
-	out := &searchOutput{Results: []searchRecord{}, NextToken: next, TotalHits: totalHits{hits, "EqualTo"}}
-	for _, job := range jobs {
-		out.Results = append(out.Results, searchRecord{&foundTrainingJob{describedJob(job), job.Tags}})
 	}
 	return out, nil
 }

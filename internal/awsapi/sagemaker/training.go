@@ -17,7 +17,6 @@ func trainingOps(t *training.Service) map[string]wire.Operation {
 		"ListTrainingJobs":    wire.Op(ops.list),
 		"StopTrainingJob":     wire.Op(ops.stop),
 		"DeleteTrainingJob":   wire.Op(ops.delete),
-		"Search":              wire.Op(ops.search),
 	}
 }
 

@@ -137,6 +137,10 @@ func (a tuningAPI) describe(ctx context.Context, in *tuningJobName) (*describeTu
 	if err != nil {
 		return nil, err
 	}
+	return a.described(job), nil
+}
+
+func (a tuningAPI) described(job tuning.Job) *describeTuningJobOutput {
 	// What AWS adds, and the Python SDK's attach can't do without.
 	for i, d := range job.Definitions() {
 		d.AlgorithmSpecification.MetricDefinitions = metricDefinitions
@@ -165,7 +169,7 @@ func (a tuningAPI) describe(ctx context.Context, in *tuningJobName) (*describeTu
 		out.OverallBestTrainingJob = a.summary(&job, best)
 		out.OverallBestTrainingJob.TuningJobName = best.TuningJobName(&job)
 	}
-	return out, nil
+	return out
 }
 
 type listTuningJobsInput struct {

@@ -1,4 +1,4 @@
-package training
+package search
 
 import (
 	"cmp"
@@ -14,24 +14,21 @@ import (
 )
 
 // searchColumns answers a search that the store's query says exactly.
-func (s *Service) searchColumns(ctx context.Context, q SearchQuery, list store.Query) (page []Job, next string, hits int, err error) {
+func (r *Resource[T]) searchColumns(ctx context.Context, q Query, list store.Query) (page []store.Record[T], next string, hits int, err error) {
 	list.Limit, list.Token = cmp.Or(q.Limit, 10), q.Token
-	// Both may walk all jobs: they do so at once.
+	// Both may walk all records: they do so at once.
 	counting, cancel := context.WithCancel(ctx)
 	var counted sync.WaitGroup
 	defer counted.Wait()
 	defer cancel()
 	var all int
 	var failed error
-	counted.Go(func() { all, failed = s.jobs.Count(counting, list) })
-	records, next, err := s.jobs.List(ctx, list)
+	counted.Go(func() { all, failed = r.Records.Count(counting, list) })
+	page, next, err = r.Records.List(ctx, list)
 	if errs.Is(err, errs.Invalid) {
 		return nil, "", 0, errs.Wrap(err, errs.Invalid, "", foreignToken)
 	} else if err != nil {
 		return nil, "", 0, err
-	}
-	for _, r := range records {
-		page = append(page, jobOf(r))
 	}
 	if q.Token == "" && next == "" {
 		return page, "", len(page), nil
@@ -40,12 +37,12 @@ func (s *Service) searchColumns(ctx context.Context, q SearchQuery, list store.Q
 	return page, next, all, failed
 }
 
-func (q *SearchQuery) sortBy() string { return cmp.Or(q.SortBy, "LastModifiedTime") }
+func (q *Query) sortBy() string { return cmp.Or(q.SortBy, "LastModifiedTime") }
 
 // columns turns what the query says about names, status and times into one for
-// the store, which selects all jobs that the query does. exact reports whether
+// the store, which selects all records that the query does. exact reports whether
 // it selects no others and has the query's order.
-func (q *SearchQuery) columns() (list store.Query, exact bool) {
+func (r *Resource[T]) columns(q *Query) (list store.Query, exact bool) {
 	list.Descending, exact = !q.Ascending, true
 	switch q.sortBy() {
 	case "LastModifiedTime":
@@ -55,43 +52,44 @@ func (q *SearchQuery) columns() (list store.Query, exact bool) {
 		exact = false
 	}
 	if q.Expression != nil {
-		exact = q.Expression.narrow(&list) && exact
+		exact = q.Expression.narrow(r.narrow, &list) && exact
 	}
 	return list, exact
 }
 
-// narrow adds what every job must satisfy for the expression to hold, and reports whether that is all.
-func (e *SearchExpression) narrow(list *store.Query) bool {
+// narrow adds what every record must satisfy for the expression to hold, and reports whether that is all.
+func (e *Expression) narrow(one func(*Filter, *store.Query) bool, list *store.Query) bool {
 	if e.Operator == "Or" {
 		return false
 	}
 	exact := len(e.NestedFilters) == 0
-	for _, f := range e.Filters {
-		exact = f.narrow(list) && exact
+	for i := range e.Filters {
+		exact = one(&e.Filters[i], list) && exact
 	}
 	for i := range e.SubExpressions {
-		exact = e.SubExpressions[i].narrow(list) && exact
+		exact = e.SubExpressions[i].narrow(one, list) && exact
 	}
 	return exact
 }
 
-func (f *SearchFilter) narrow(list *store.Query) bool {
+func (r *Resource[T]) narrow(f *Filter, list *store.Query) bool {
 	if f.Value == nil || *f.Value == "" {
 		return false
 	}
 	op := cmp.Or(f.Operator, opEquals)
-	if kind, _, _ := strings.Cut(f.Name, "."); op == opEquals && (kind == "Tags" || kind == "HyperParameters") {
-		list.Terms = append(list.Terms, store.Term{Name: f.Name, Value: canonical(kind, *f.Value)})
+	if kind, _, _ := strings.Cut(f.Name, "."); op == opEquals && slices.Contains(r.Terms, kind) {
+		list.Terms = append(list.Terms, Term(f.Name, *f.Value))
 		return true
 	}
 	switch f.Name {
-	case "TrainingJobStatus":
+	case "": // no record has a property of that name
+	case r.Status:
 		if op != opEquals || list.Status != "" && list.Status != *f.Value {
 			return false
 		}
 		list.Status = *f.Value
 		return true
-	case "TrainingJobName":
+	case r.Name:
 		if op != opContains && op != opEquals || list.NameHolds != "" {
 			return false
 		}
@@ -107,8 +105,8 @@ func (f *SearchFilter) narrow(list *store.Query) bool {
 
 // bound draws the bounds of a time, which belong to what they bound and have
 // whole microseconds as the store's times do.
-func (f *SearchFilter) bound(after, before *time.Time) bool {
-	given, ok := value{kind: timeValue}.parse(*f.Value)
+func (f *Filter) bound(after, before *time.Time) bool {
+	given, ok := Value{kind: timeValue}.parse(*f.Value)
 	if !ok || given.at.Year() < 1900 { // zero would be no bound
 		return false
 	}
@@ -147,23 +145,20 @@ func earlier(have, t time.Time) time.Time {
 	return have
 }
 
-// members are those of a job's document that the query looks at.
-func (q *SearchQuery) members() []string {
+// members are those of a document that the query looks at.
+func (r *Resource[T]) members(q *Query) []string {
 	members := []string{}
 	add := func(property string) {
 		first, _, _ := strings.Cut(property, ".")
-		needs := []string{first}
 		switch first {
-		case "TrainingJobName", "TrainingJobStatus", "CreationTime", "LastModifiedTime": // the record's own
+		case r.Name, r.Status, "CreationTime", "LastModifiedTime": // the record's own
 			return
-		case "TrainingTimeInSeconds", "BillableTimeInSeconds":
-			needs = []string{"TrainingStartTime", "TrainingEndTime"}
-		case "TuningJobArn":
-			needs = []string{"Tuned"}
-		case "ModelArtifacts":
-			needs = []string{"S3ModelArtifacts"}
-		case "Metrics":
-			needs = []string{"FinalMetricDataList"}
+		}
+		needs := []string{first}
+		if r.Members != nil {
+			if own := r.Members(first); own != nil {
+				needs = own
+			}
 		}
 		for _, m := range needs {
 			if !slices.Contains(members, m) {
@@ -179,7 +174,7 @@ func (q *SearchQuery) members() []string {
 }
 
 // properties tells all properties that the expression names.
-func (e *SearchExpression) properties(tell func(string)) {
+func (e *Expression) properties(tell func(string)) {
 	for _, f := range e.Filters {
 		tell(f.Name)
 	}
@@ -191,25 +186,34 @@ func (e *SearchExpression) properties(tell func(string)) {
 	}
 }
 
-// RecordTerms are the properties that searches for one value find jobs by without
-// looking at them: tags and hyperparameters.
-func (s Spec) RecordTerms() []store.Term {
-	terms := make([]store.Term, 0, len(s.Tags)+len(s.HyperParameters))
-	for _, t := range s.Tags {
-		terms = append(terms, store.Term{Name: "Tags." + t.Key, Value: canonical("Tags", t.Value)})
+// Term is what a record is found by whose property has a value. Hyperparameters
+// that are numbers are equal as numbers, so equal ones are written in the same way.
+func Term(property, value string) store.Term {
+	if n, err := strconv.ParseFloat(value, 64); err == nil && strings.HasPrefix(property, "HyperParameters.") {
+		value = strconv.FormatFloat(n+0, 'g', -1, 64) // + 0 makes 0 of -0
 	}
-	for name, v := range s.HyperParameters {
-		terms = append(terms, store.Term{Name: "HyperParameters." + name, Value: canonical("HyperParameters", v)})
+	return store.Term{Name: property, Value: value}
+}
+
+// Tag is a tag of any package.
+type Tag interface{ ~struct{ Key, Value string } }
+
+// TagTerms are what a record with these tags is found by.
+func TagTerms[T Tag](list []T) []store.Term {
+	terms := make([]store.Term, len(list))
+	for i := range list {
+		t := struct{ Key, Value string }(list[i])
+		terms[i] = Term("Tags."+t.Key, t.Value)
 	}
-	slices.SortFunc(terms, func(a, b store.Term) int { return strings.Compare(a.Name, b.Name) })
 	return terms
 }
 
-// canonical writes equal values of a property in the same way: hyperparameters
-// that are numbers are equal as numbers.
-func canonical(kind, v string) string {
-	if n, err := strconv.ParseFloat(v, 64); err == nil && kind == "HyperParameters" {
-		return strconv.FormatFloat(n+0, 'g', -1, 64) // + 0 makes 0 of -0
+// TagValues are the values of the tag of a key.
+func TagValues[T Tag](list []T, key string) []Value {
+	for i := range list {
+		if t := (struct{ Key, Value string })(list[i]); t.Key == key {
+			return []Value{Text(t.Value)}
+		}
 	}
-	return v
+	return nil
 }
