@@ -70,13 +70,18 @@ func testPolicies(w io.Writer, files []string) (failed int, err error) {
 	return failed, err
 }
 
-// readSmall reads a file of at most limit bytes.
+// readSmall reads a file of at most limit bytes, "-" for the standard input.
 func readSmall(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, pathless(err))
+	f := os.Stdin
+	if name == "-" {
+		name = "standard input"
+	} else {
+		var err error
+		if f, err = os.Open(name); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, pathless(err))
+		}
+		defer f.Close()
 	}
-	defer f.Close()
 	src, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:

@@ -71,7 +71,7 @@ func TestMistakesInFiles(t *testing.T) {
 	t.Parallel()
 	for src, want := range map[string]string{
 		"":                                            "the file has no cases",
-		"hello":                                       "1: a line begins with policy, given, as or refused",
+		"hello":                                       "1: a line begins with policy, account, given, as or refused",
 		"policy P":                                    "1: policy P: its text must be a JSON object",
 		"policy P {\n\"Statement\": [":                "its text has no closing brace",
 		"policy P from x.json":                        "1: policy P: files can't be read here",
@@ -98,6 +98,29 @@ func TestMistakesInFiles(t *testing.T) {
 	} {
 		if _, err := cases.Read([]byte(src), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", src, err, want)
+		}
+	}
+}
+
+func TestAccount(t *testing.T) {
+	t.Parallel()
+	all, err := cases.Read([]byte(`account 000000000000
+policy P {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::000000000000:role/R"}}}}
+given identity P
+as role R
+s3:GetObject on arn:aws:s3:::b/k is allowed
+as role R of 111122223333
+s3:GetObject on arn:aws:s3:::b/k is denied
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range cases.Run(all) {
+		t.Error(f.String())
+	}
+	for _, bad := range []string{"account", "account mine", "account 12", head + "account 000000000000\ns3:GetObject on x is allowed"} {
+		if _, err := cases.Read([]byte(bad), nil); err == nil {
+			t.Errorf("%q is accepted", bad)
 		}
 	}
 }

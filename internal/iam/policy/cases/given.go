@@ -36,11 +36,7 @@ func (f *file) clause(what string, names []string) error {
 		return fmt.Errorf("given %s: how many names it has is wrong", what)
 	}
 	if what == "owner" {
-		if !accountID.MatchString(names[0]) {
-			return fmt.Errorf("the owner must be an account of twelve digits, not %s", names[0])
-		}
-		f.owner = names[0]
-		return nil
+		return setAccount(&f.owner, names[0])
 	}
 	kind, ok := map[string]policy.Kind{"identity": policy.Identity, "boundary": policy.Identity, "session": policy.Identity,
 		"resource": policy.Resource, "trust": policy.Trust}[what]
@@ -75,10 +71,10 @@ func (f *file) clause(what string, names []string) error {
 // or service HOST; each but the last two may be followed by: of ACCOUNT.
 func (f *file) as(rest string) error {
 	words := strings.Fields(rest)
-	account := DefaultAccount
+	account := f.account
 	if n := len(words); n > 2 && words[n-2] == "of" {
-		if account = words[n-1]; !accountID.MatchString(account) {
-			return fmt.Errorf("an account has twelve digits, not %q", account)
+		if err := setAccount(&account, words[n-1]); err != nil {
+			return err
 		}
 		words = words[:n-2]
 	}
@@ -108,6 +104,14 @@ func (f *file) as(rest string) error {
 		return errors.New("as must be followed by user NAME, role NAME, role NAME session NAME, federated NAME, root, anonymous or service HOST, then perhaps by: of ACCOUNT")
 	}
 	f.who = who
+	return nil
+}
+
+func setAccount(account *string, id string) error {
+	if !accountID.MatchString(id) {
+		return fmt.Errorf("an account has twelve digits, not %.40q", id)
+	}
+	*account = id
 	return nil
 }
 

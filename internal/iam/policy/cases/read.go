@@ -22,8 +22,7 @@ func Read(src []byte, open func(name string) ([]byte, error)) ([]Case, error) {
 	if !utf8.Valid(src) {
 		return nil, errors.New("the file is not UTF-8 text")
 	}
-	f := &file{lines: strings.Split(string(src), "\n"), open: open, policies: map[string]*policy.Document{}}
-	f.who.Type = "" // nobody yet
+	f := &file{lines: strings.Split(string(src), "\n"), open: open, policies: map[string]*policy.Document{}, account: DefaultAccount}
 	for f.at < len(f.lines) {
 		line := strings.TrimSpace(f.lines[f.at])
 		f.at++
@@ -49,6 +48,7 @@ type file struct {
 	given    policy.Policies
 	text     string // of given
 	chosen   bool   // given was said
+	account  string // of principals that name none
 	owner    string // account of the resource
 	who      policy.Principal
 	cases    []Case
@@ -71,12 +71,15 @@ func (f *file) read(line string) error {
 		return f.refused(line, rest)
 	case first == "given":
 		return f.give(rest)
+	case first == "account":
+		f.who = policy.Principal{} // it was of the account before
+		return setAccount(&f.account, rest)
 	case first == "as":
 		return f.as(rest)
 	case second == "on":
 		return f.call(line)
 	}
-	return fmt.Errorf("a line begins with policy, given, as or refused, or is a call: ACTION on RESOURCE is allowed; this is none: %.80s", line)
+	return fmt.Errorf("a line begins with policy, account, given, as or refused, or is a call: ACTION on RESOURCE is allowed; this is none: %.80s", line)
 }
 
 // define is: policy NAME {…}, or policy NAME from FILE.
