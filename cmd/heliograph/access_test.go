@@ -142,7 +142,7 @@ func TestAccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	do("key", "rotate", "--user", "eve")
-	if got := do("key", "disable", made.AccessKey.AccessKeyID); got != "Key "+made.AccessKey.AccessKeyID+" of eve is disabled.\n" {
+	if got := do("key", "disable", made.AccessKey.AccessKeyID); got != "Key "+made.AccessKey.AccessKeyID+" is disabled.\n" {
 		t.Errorf("disable: %s", got)
 	}
 	if got := do("key", "delete", "AKIANOBODYNOBODY0000"); !strings.Contains(got, "The Access Key with id AKIANOBODYNOBODY0000 cannot be found.") {
@@ -159,9 +159,21 @@ func TestAccess(t *testing.T) {
 	if err := json.Unmarshal([]byte(do("role", "show", "SageMakerRole", "--json")), &role); err != nil || role.Role.AssumeRolePolicyDocument.Statement[0].Action != "sts:AssumeRole" {
 		t.Errorf("role as JSON: %+v, %v", role, err)
 	}
+	// What may be done to one's own keys needs no right to look at others'.
+	do("user", "create", "pat", "--path", "/p/")
+	if err := json.Unmarshal([]byte(do("key", "create", "--user", "pat", "--json")), &made); err != nil {
+		t.Fatal(err)
+	}
+	do("policy", "put", "keys", file("keys.json", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:UpdateAccessKey","Resource":"arn:aws:iam::*:user/p/${aws:username}"}]}`), "--user", "pat")
 	t.Setenv("AWS_ACCESS_KEY_ID", made.AccessKey.AccessKeyID)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", made.AccessKey.SecretAccessKey)
+	if got := do("user", "list"); !strings.Contains(got, "user/p/pat is not authorized to perform: iam:ListUsers") {
+		t.Errorf("without the right: %s", got)
+	}
+	if got := do("key", "disable", made.AccessKey.AccessKeyID); got != "Key "+made.AccessKey.AccessKeyID+" is disabled.\n" {
+		t.Errorf("disable one's own: %s", got)
+	}
 	if got := do("user", "list"); !strings.Contains(got, "InvalidClientTokenId") {
-		t.Errorf("with a deleted key: %s", got)
+		t.Errorf("with a disabled key: %s", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/heliograph/heliograph/internal/awsapi/iamapi"
+	"github.com/heliograph/heliograph/internal/errs"
 )
 
 // newKeyCommand is the verb for access keys.
@@ -118,10 +119,14 @@ when nobody has missed it, rotate or delete.`,
 	return c
 }
 
-// owner is the user of a key, whom IAM's operations on it want to be told.
+// owner is the user of a key, whom IAM's operations on it want to be told. A
+// caller who may not ask means a key of their own, for which "" stands.
 func (c accessCall) owner(key string) (string, error) {
 	var out iamapi.LastUsedOutput
 	err := c.call(&out, "GetAccessKeyLastUsed", "AccessKeyId", key)
+	if errs.Is(err, errs.Denied) {
+		return "", nil
+	}
 	return out.UserName, err
 }
 
@@ -136,7 +141,7 @@ func newKeyStatusCommand(a *access, verb, short, status string) *cobra.Command {
 			if err := c.call(nil, "UpdateAccessKey", "UserName", user, "AccessKeyId", args[0], "Status", status); err != nil {
 				return err
 			}
-			return c.say("Key %s of %s is %sd.", args[0], user, verb)
+			return c.say("Key %s is %sd.", args[0], verb)
 		}),
 	}
 }
@@ -152,7 +157,7 @@ func newKeyDeleteCommand(a *access) *cobra.Command {
 			if err := c.call(nil, "DeleteAccessKey", "UserName", user, "AccessKeyId", args[0]); err != nil {
 				return err
 			}
-			return c.say("Key %s of %s is deleted.", args[0], user)
+			return c.say("Key %s is deleted.", args[0])
 		}),
 	}
 }

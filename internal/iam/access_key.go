@@ -74,17 +74,23 @@ func (s *Service) DeleteAccessKey(ctx context.Context, user, id string) error {
 // AccessKeyLastUsed returns whose key it is, and its last use.
 func (s *Service) AccessKeyLastUsed(ctx context.Context, id string) (AccessKey, error) {
 	var key AccessKey
+	owner := entityDoc{Path: "/"}
 	missing := error(errs.New(errs.NotFound, "NoSuchEntity", "The Access Key with id %s cannot be found.", clip(id)))
 	if s.access != nil {
 		found, err := s.access.get(ctx, id)
 		switch {
 		case err == nil && found.ID == id:
 			key, missing = found, nil
+			owner, err = s.readEntity(ctx, Entity{UserEntity, key.User})
+			if err != nil {
+				return AccessKey{}, err
+			}
 		case err != nil && !errs.Is(err, errs.NotFound):
 			return key, err
 		}
 	}
-	if err := s.Authorize(ctx, "iam:GetAccessKeyLastUsed", s.arnOf(UserEntity, "/", key.User)); err != nil {
+	ctx = withResource(ctx, owner.Tags, owner.Boundary)
+	if err := s.Authorize(ctx, "iam:GetAccessKeyLastUsed", s.arnOf(UserEntity, owner.Path, key.User)); err != nil {
 		return AccessKey{}, err
 	}
 	return key, missing
