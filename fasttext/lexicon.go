@@ -83,15 +83,28 @@ func (l *lexicon) add(token []byte, hash uint32, n, at int64) int32 {
 // batchTokens is how many tokens are looked up together.
 const batchTokens = kernel.BatchTokens
 
+// prefetch asks for the places where the first n tokens of a batch stand, which addAll will need.
+func (l *lexicon) prefetch(tokens *kernel.Tokens, n int) {
+	var places [batchTokens]int32
+	mask := uint32(len(l.slots) - 1)
+	for i, hash := range tokens.Hash[:n] {
+		places[i%batchTokens] = int32(hash & mask)
+	}
+	kernel.Prefetch(l.slots, places[:n])
+}
+
 // addAll is add for the first n tokens of a batch, in the order of the text; those without a length are line ends. The table and
 // the entries are far larger than the cache: looking many tokens up in turns lets the processor wait for all of
 // them at once.
 func (l *lexicon) addAll(dst []int32, b block, tokens *kernel.Tokens, n int) []int32 {
 	var slots [batchTokens]uint64
+	var ids [batchTokens]int32
 	mask := uint32(len(l.slots) - 1)
 	for i, hash := range tokens.Hash[:n] {
-		slots[i%batchTokens] = l.slots[hash&mask]
+		s := l.slots[hash&mask]
+		slots[i%batchTokens], ids[i%batchTokens] = s, int32(uint32(s))-1
 	}
+	kernel.Prefetch(l.entries, ids[:n])
 	for i, hash := range tokens.Hash[:n] {
 		// The table may have grown by now, but what it said still holds.
 		s, at, length := slots[i%batchTokens], int(tokens.At[i%batchTokens]), int(tokens.Len[i%batchTokens])

@@ -149,24 +149,29 @@ func appendShort(dst, src []byte, n int) []byte {
 // the tokens, because another one has the same hash.
 func (d *dictionary) enterHashes(hashes []uint32, from, to int, later []int) []int {
 	mask := uint32(len(d.slots) - 1)
-	var before [batchTokens]uint64 // what was in the first place, of many tokens: the processor waits for all of them at once
-	for ; from < to; from += batchTokens {
-		part := hashes[from:min(from+batchTokens, to)]
+	var places [2][batchTokens]int32 // of the tokens that are entered, and of those after them, which are asked for
+	ask := func(turn, from int) {
+		part := hashes[min(from, to):min(from+batchTokens, to)]
 		for i, h := range part {
-			before[i%batchTokens] = d.slots[h&mask]
+			places[turn][i%batchTokens] = int32(h & mask)
 		}
+		kernel.Prefetch(d.slots, places[turn][:len(part)])
+	}
+	ask(0, from)
+	for turn := 0; from < to; turn = 1 - turn {
+		ask(1-turn, from+batchTokens)
 	next:
-		for i, h := range part {
-			at := h & mask
-			for first := before[i%batchTokens] != 0; first || d.slots[at] != 0; first = false {
+		for i, h := range hashes[from:min(from+batchTokens, to)] {
+			at := uint32(places[turn][i%batchTokens])
+			for ; d.slots[at] != 0; at = (at + 1) & mask {
 				if uint32(d.slots[at]>>32) == h {
 					later = append(later, from+i)
 					continue next
 				}
-				at = (at + 1) & mask
 			}
 			d.slots[at] = uint64(h)<<32 | uint64(uint32(from+i)+1)
 		}
+		from += batchTokens
 	}
 	return later
 }

@@ -115,7 +115,8 @@ func (t *textBlock) read(lex *lexicon, b block) {
 	r := blockSplitter{t: t, lex: lex, b: b}
 	text := b.text
 	var masks [masksAtOnce]uint64
-	start, n := 0, 0 // of the token, and of those found
+	found := &r.found[0]
+	start, n := 0, uint(0) // of the token, and of those found
 	for from := 0; from < len(text); from += 64 * masksAtOnce {
 		part := text[from:min(from+64*masksAtOnce, len(text))]
 		kernel.Spaces(masks[:], part)
@@ -123,45 +124,46 @@ func (t *textBlock) read(lex *lexicon, b block) {
 			for ; mask != 0; mask &= mask - 1 {
 				i := from + 64*k + bits.TrailingZeros64(mask)
 				if i > start {
-					r.found.At[n&(batchTokens-1)], r.found.Len[n&(batchTokens-1)] = int32(start), int32(i-start)
+					found.At[n%batchTokens], found.Len[n%batchTokens] = int32(start), int32(i-start)
 					if n++; n == batchTokens {
-						r.take(n)
-						n = 0
+						found, n = r.take(n), 0
 					}
 				}
 				start = i + 1
 				if text[i] == '\n' {
-					r.found.At[n&(batchTokens-1)], r.found.Len[n&(batchTokens-1)] = int32(i), 0
+					found.At[n%batchTokens], found.Len[n%batchTokens] = int32(i), 0
 					if n++; n == batchTokens {
-						r.take(n)
-						n = 0
+						found, n = r.take(n), 0
 					}
 				}
 			}
 		}
 	}
 	if start < len(text) {
-		r.found.At[n], r.found.Len[n] = int32(start), int32(len(text)-start)
+		found.At[n%batchTokens], found.Len[n%batchTokens] = int32(start), int32(len(text)-start)
 		n++
 	}
 	r.take(n)
+	r.take(0)
 	if r.line > 0 {
 		r.endLine()
 	}
 }
 
-// A blockSplitter takes the tokens of a block that were found, batch by batch.
+// A blockSplitter takes the tokens of a block that were found, batch by batch. Tokens without a length are line ends.
 type blockSplitter struct {
 	t     *textBlock
 	lex   *lexicon
 	b     block
-	found kernel.Tokens // those without a length are line ends
-	line  int           // tokens of the line until now
+	found [2]kernel.Tokens // the batch that is being found, and the one before, which is looked up once its places are near
+	turn  int              // which is being found
+	ready int              // tokens of the other one
+	line  int              // tokens of the line until now
 }
 
-// take looks up the n tokens of the batch.
-func (r *blockSplitter) take(n int) {
-	found := &r.found
+// take takes the n tokens of the batch, and returns the next one to fill.
+func (r *blockSplitter) take(tokens uint) *kernel.Tokens {
+	n, found := int(tokens), &r.found[r.turn]
 	found.HashAll(r.b.text, n)
 	for i := range n {
 		if r.line++; found.Len[i] == 0 {
@@ -171,7 +173,11 @@ func (r *blockSplitter) take(n int) {
 			r.endLine()
 		}
 	}
-	r.t.tokens = r.lex.addAll(r.t.tokens, r.b, found, n)
+	r.lex.prefetch(found, n)
+	r.turn = 1 - r.turn
+	r.t.tokens = r.lex.addAll(r.t.tokens, r.b, &r.found[r.turn], r.ready)
+	r.ready = n
+	return &r.found[r.turn]
 }
 
 func (r *blockSplitter) endLine() {

@@ -12,7 +12,10 @@ package kernel
 
 //go:generate go run ./asm
 
-import "os"
+import (
+	"os"
+	"unsafe"
+)
 
 // A level is a set of instructions.
 type level uint8
@@ -86,5 +89,12 @@ func Sigmoids(v []float32) { best.sigmoids(v) }
 func PrefetchRows(data []float32, stride int, rows []int32) {
 	if len(data) > 0 {
 		best.prefetch(data, stride, rows)
+	}
+}
+
+// Prefetch asks for the values at some places of a table to be brought into the cache, each as far as its first cache line. Places need not be in the table.
+func Prefetch[T any](table []T, places []int32) {
+	if len(table) > 0 && len(places) > 0 {
+		best.prefetchPlaces(unsafe.Pointer(unsafe.SliceData(table)), int(unsafe.Sizeof(table[0])), places)
 	}
 }

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "unsafe"
+
 // The loops over parts of the columns, the same for every level. What one call of assembly takes, and what
 // it leaves to plain Go, is the level's affair: parts, next and the calls themselves stand in the file of the architecture.
 
@@ -168,5 +170,11 @@ func (l level) sigmoids(v []float32) {
 func (l level) prefetch(data []float32, stride int, rows []int32) {
 	if l != plain && len(rows) > 0 {
 		prefetchRows(&data[0], 4*stride, &rows[0], len(rows), (4*stride+63)/64)
+	}
+}
+
+func (l level) prefetchPlaces(table unsafe.Pointer, size int, places []int32) {
+	if l != plain {
+		prefetchRows((*float32)(table), size, &places[0], len(places), 1)
 	}
 }

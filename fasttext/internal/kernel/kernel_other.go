@@ -2,6 +2,8 @@
 
 package kernel
 
+import "unsafe"
+
 func detect() level { return plain }
 
 func (l level) has(level) bool { return l == plain }
@@ -33,3 +35,5 @@ func (level) exps(v []float32) float32 { return plainExps(v) }
 func (level) sigmoids(v []float32) { plainSigmoids(v) }
 
 func (level) prefetch([]float32, int, []int32) {}
+
+func (level) prefetchPlaces(unsafe.Pointer, int, []int32) {}

@@ -3,9 +3,11 @@ package kernel
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 func TestSpaces(t *testing.T) {
@@ -127,4 +129,16 @@ func BenchmarkTokens(b *testing.B) {
 			}
 		})
 	}
+}
+
+// Asking for a place that is not there must do nothing.
+func TestPrefetchAnywhere(t *testing.T) {
+	t.Parallel()
+	table := make([]uint64, 3)
+	for _, l := range levels() {
+		l.prefetchPlaces(unsafe.Pointer(&table[0]), 8, []int32{0, 2, 3, -1, math.MaxInt32})
+	}
+	Prefetch(table, nil)
+	Prefetch(table[:0], []int32{1})
+	Prefetch(table, []int32{-5, 1})
 }
