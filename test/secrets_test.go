@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -172,4 +173,41 @@ func TestKeyringRotation(t *testing.T) {
 	}
 	s = startWith(t, []string{"HELIOGRAPH_MASTER_KEY_COMMAND=cat " + file}, data, "serve")
 	check("with the master key from a command", session, false)
+}
+
+// TestKeyringSurvivesKills kills servers that rotate data keys and master key, at
+// any point of that. Every key must sign afterwards.
+func TestKeyringSurvivesKills(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	s := start(t, data, "serve")
+	var users [][2]string
+	for i := range 5 {
+		id, secret := s.mustUser(fmt.Sprint("user", i))
+		users = append(users, [2]string{id, secret})
+	}
+	for round := range 8 {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				if _, err := s.heliograph("keyring", "rotate", "--master"); err != nil {
+					return // it was killed
+				}
+			}
+		}()
+		time.Sleep(time.Duration(40+37*round) * time.Millisecond)
+		s.kill()
+		<-done
+		s = start(t, data, "serve")
+		for _, u := range users {
+			if _, err := sts.NewFromConfig(s.as(u[0], u[1], "")).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}); err != nil {
+				t.Fatalf("round %d: key %s: %v", round, u[0], err)
+			}
+		}
+	}
+	var status struct{ Current int }
+	if out, err := s.heliograph("keyring", "status", "--json"); err != nil || json.Unmarshal([]byte(out), &status) != nil || status.Current < 3 {
+		t.Errorf("after all the rotations: %v: %s", err, out)
+	}
 }

@@ -42,11 +42,11 @@ func New(s Services, opt wire.Options) http.Handler {
 func servingOps(s *serving.Service) map[string]wire.Operation {
 	models, configs, endpoints := modelAPI{s}, configAPI{s}, endpointAPI{s}
 	return map[string]wire.Operation{
-		"CreateModel":            wire.Op(models.create),
+		"CreateModel":            wire.Op(models.create).Needs("", "iam:PassRole"),
 		"DescribeModel":          wire.Op(models.describe),
 		"ListModels":             wire.Op(models.list),
 		"DeleteModel":            wire.Op(models.delete),
-		"CreateEndpointConfig":   wire.Op(configs.create),
+		"CreateEndpointConfig":   wire.Op(configs.create).Needs("", "iam:PassRole"),
 		"DescribeEndpointConfig": wire.Op(configs.describe),
 		"ListEndpointConfigs":    wire.Op(configs.list),
 		"DeleteEndpointConfig":   wire.Op(configs.delete),

@@ -12,7 +12,7 @@ import (
 func trainingOps(t *training.Service) map[string]wire.Operation {
 	ops := trainingAPI{t}
 	return map[string]wire.Operation{
-		"CreateTrainingJob":   wire.Op(ops.create),
+		"CreateTrainingJob":   wire.Op(ops.create).Needs("", "iam:PassRole"),
 		"DescribeTrainingJob": wire.Op(ops.describe),
 		"ListTrainingJobs":    wire.Op(ops.list),
 		"StopTrainingJob":     wire.Op(ops.stop),

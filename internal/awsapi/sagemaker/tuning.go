@@ -15,7 +15,7 @@ import (
 func tuningOps(t *tuning.Service) map[string]wire.Operation {
 	ops := tuningAPI{t}
 	return map[string]wire.Operation{
-		"CreateHyperParameterTuningJob":              wire.Op(ops.create),
+		"CreateHyperParameterTuningJob":              wire.Op(ops.create).Needs("", "iam:PassRole"),
 		"DescribeHyperParameterTuningJob":            wire.Op(ops.describe),
 		"ListHyperParameterTuningJobs":               wire.Op(ops.list),
 		"StopHyperParameterTuningJob":                wire.Op(ops.stop),

@@ -14,8 +14,8 @@ type permission struct {
 	open   bool
 }
 
-// Needs declares the action that the operation is authorised as, where it is
-// not service:Operation, and those that it asks for besides.
+// Needs declares the action that the operation is authorised as, "" for
+// service:Operation, and those that it asks for besides.
 func (o Operation) Needs(action string, also ...string) Operation {
 	o.action, o.also = action, also
 	return o
