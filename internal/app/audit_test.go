@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/heliograph/heliograph/internal/audit"
+	"github.com/heliograph/heliograph/internal/awsapi/wire"
 	"github.com/heliograph/heliograph/internal/iam"
 	"github.com/heliograph/heliograph/internal/rest/client"
 )
@@ -171,7 +172,8 @@ func TestWithoutTheTrailNothingIsDone(t *testing.T) {
 // TestTooManyFailures fails until the server has enough.
 func TestTooManyFailures(t *testing.T) {
 	t.Parallel()
-	h := mustServe(t, nil)
+	now := time.Now() // in which nothing is forgiven
+	h := mustServe(t, nil, func(a *App) { a.attempts = wire.NewAttempts(func() time.Time { return now }) })
 	wrong := iam.Key{ID: rootKey.ID, Secret: rootKey.Secret + "x"}
 	ask := func(protocol string, key iam.Key) (int, string) {
 		t.Helper()

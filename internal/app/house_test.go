@@ -46,8 +46,9 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-// mustServe starts a server on free ports, in a new folder unless change names one.
-func mustServe(t *testing.T, change func(*Config)) *house {
+// mustServe starts a server on free ports, in a new folder unless change names
+// one, after prepare has seen it.
+func mustServe(t *testing.T, change func(*Config), prepare ...func(*App)) *house {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Data, cfg.ControlListen, cfg.PublicListen = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0"
@@ -59,6 +60,9 @@ func mustServe(t *testing.T, change func(*Config)) *house {
 	a, err := Open(t.Context(), cfg, "test", logs)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, p := range prepare {
+		p(a)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
