@@ -98,8 +98,8 @@ func startWith(t *testing.T, env []string, data, verb string, args ...string) *s
 			t.Logf("output of the server:\n%s", s.out)
 		}
 	})
-	s.control = s.waitFor(`control listener ready on (http://\S+)`)[1]
-	s.public = s.waitFor(`public listener ready on (http://\S+)`)[1]
+	s.control = s.waitFor(`control listener ready on (https?://\S+)`)[1]
+	s.public = s.waitFor(`public listener ready on (https?://\S+)`)[1]
 	return s
 }
 

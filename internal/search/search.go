@@ -90,6 +90,9 @@ const maxConditions = 50
 // Search returns a page of the records that satisfy the query, the token of the
 // next page, "" if there is none, and how many satisfy it in all.
 func (r *Resource[T]) Search(ctx context.Context, q Query) (page []store.Record[T], next string, hits int, err error) {
+	if q.Fault != nil {
+		return nil, "", 0, q.Fault
+	}
 	q = q.without(r.Prefix)
 	if err := r.check(&q); err != nil {
 		return nil, "", 0, err

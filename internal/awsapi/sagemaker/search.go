@@ -102,10 +102,12 @@ func (a searchAPI) search(ctx context.Context, in *searchInput) (*searchOutput, 
 		for _, m := range models {
 			out.Results = append(out.Results, searchRecord{Model: &dashboardModel{foundModel{describedModel(m), m.Tags}}})
 		}
-	case "":
-		err = errs.Invalidf("1 validation error detected: Value null at 'resource' failed to satisfy constraint: Member must not be null")
-	default:
-		err = errs.Invalidf("The resource %.100s can't be searched here. TrainingJob, HyperParameterTuningJob, Endpoint and Model can.", in.Resource)
+	default: // which only those learn who may search
+		query.Fault = errs.Invalidf("The resource %.100s can't be searched here. TrainingJob, HyperParameterTuningJob, Endpoint and Model can.", in.Resource)
+		if in.Resource == "" {
+			query.Fault = errs.Invalidf("1 validation error detected: Value null at 'resource' failed to satisfy constraint: Member must not be null")
+		}
+		_, _, _, err = a.Serving.SearchModels(ctx, query)
 	}
 	if err != nil {
 		return nil, err
