@@ -97,3 +97,19 @@ func TestActingRoleIsLive(t *testing.T) {
 		t.Errorf("a role that trusts the service no more: %v", err)
 	}
 }
+
+// BenchmarkFunctionAsks is what a function's call of an endpoint costs here.
+func BenchmarkFunctionAsks(b *testing.B) {
+	h := newHouse(b, b.TempDir())
+	role := h.ForService("lambda.amazonaws.com", "function")
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx, err := role.Assume(b.Context(), h.RoleARN(FunctionRole), "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := h.Authorize(ctx, "sagemaker:InvokeEndpoint", "arn:aws:sagemaker:us-east-1:000000000000:endpoint/e"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
