@@ -84,11 +84,12 @@ func (s *Service) work(ctx context.Context, c *claim) {
 	defer heart.Wait()
 	defer cancel(nil)
 	defer s.running.Enter(c.Name, cancel)()
+	role, arn := c.job.RoleArn, c.job.TrainingJobArn // c.job is the worker's alone
 	c.Renewed = func() { // another server may have been asked to stop it
 		if r, err := s.jobs.Get(jobCtx, c.Name); err == nil && r.Status == Stopping {
 			cancel(errStopped)
 		}
-		if gone := s.roleGone(jobCtx, c); gone != nil {
+		if gone := s.roleGone(jobCtx, role, arn); gone != nil {
 			cancel(gone)
 		}
 	}
@@ -109,7 +110,7 @@ func (s *Service) work(ctx context.Context, c *claim) {
 		s.release(context.WithoutCancel(ctx), c)
 		return
 	default:
-		if gone := s.roleGone(ctx, c); gone != nil { // says more than what it led to
+		if gone := s.roleGone(ctx, role, arn); gone != nil { // says more than what it led to
 			err = gone
 		}
 	}
@@ -118,9 +119,9 @@ func (s *Service) work(ctx context.Context, c *claim) {
 		"seconds", s.Now().Sub(started).Seconds(), "reason", c.job.FailureReason)
 }
 
-// roleGone returns why the job can't act as its role any more, or nil.
-func (s *Service) roleGone(ctx context.Context, c *claim) error {
-	if _, err := s.Roles.Assume(ctx, c.job.RoleArn, c.job.TrainingJobArn); errs.Is(err, errs.Invalid) {
+// roleGone returns why the job of that ARN can't act as its role any more, or nil.
+func (s *Service) roleGone(ctx context.Context, role, arn string) error {
+	if _, err := s.Roles.Assume(ctx, role, arn); errs.Is(err, errs.Invalid) {
 		return err
 	}
 	return nil
