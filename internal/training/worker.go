@@ -85,7 +85,7 @@ func (s *Service) work(ctx context.Context, c *claim) {
 	defer cancel(nil)
 	defer s.running.Enter(c.Name, cancel)()
 	role, arn := c.job.RoleArn, c.job.TrainingJobArn // c.job is the worker's alone
-	c.Renewed = func() { // another server may have been asked to stop it
+	c.Renewed = func() {                             // another server may have been asked to stop it
 		if r, err := s.jobs.Get(jobCtx, c.Name); err == nil && r.Status == Stopping {
 			cancel(errStopped)
 		}
