@@ -210,6 +210,8 @@ func (a tuningAPI) list(ctx context.Context, in *listTuningJobsInput) (*listTuni
 	if query.Status = in.StatusEquals; query.Status != "" && !slices.Contains(statuses, query.Status) {
 		return nil, enumConstraint(query.Status, "statusEquals", statuses)
 	}
+	query.Members = []string{"HyperParameterTuningJobName", "HyperParameterTuningJobArn", "HyperParameterTuningJobStatus", "HyperParameterTuningJobConfig",
+		"HyperParameterTuningEndTime", "Trials"}
 	jobs, next, err := a.service.List(ctx, query)
 	if err != nil {
 		return nil, err
