@@ -16,6 +16,17 @@ import (
 // searchColumns answers a search that the store's query says exactly.
 func (r *Resource[T]) searchColumns(ctx context.Context, q Query, list store.Query) (page []store.Record[T], next string, hits int, err error) {
 	list.Limit, list.Token = cmp.Or(q.Limit, 10), q.Token
+	if list.NameHolds != "" && q.Token == "" {
+		// All names are looked at, but mostly few are found: then that is the count, too.
+		names, more, err := r.names(ctx, list)
+		if err != nil {
+			return nil, "", 0, err
+		}
+		if !more && len(names) <= list.Limit {
+			page, err = r.all(ctx, names)
+			return page, "", len(page), err
+		}
+	}
 	// Both may walk all records: they do so at once.
 	counting, cancel := context.WithCancel(ctx)
 	var counted sync.WaitGroup
@@ -35,6 +46,32 @@ func (r *Resource[T]) searchColumns(ctx context.Context, q Query, list store.Que
 	}
 	counted.Wait()
 	return page, next, all, failed
+}
+
+// names returns the names of the records that the query selects, and whether there
+// are more than it looked for.
+func (r *Resource[T]) names(ctx context.Context, list store.Query) (names []string, more bool, err error) {
+	list.Limit, list.Members = list.Limit+1, []string{}
+	records, _, err := r.Records.List(ctx, list)
+	for _, record := range records {
+		names = append(names, record.Name)
+	}
+	return names, len(names) == list.Limit, err
+}
+
+// all reads records by their names; those that were deleted since are left out.
+func (r *Resource[T]) all(ctx context.Context, names []string) (page []store.Record[T], err error) {
+	for _, name := range names {
+		whole, err := r.Records.Get(ctx, name)
+		switch {
+		case errs.Is(err, errs.NotFound):
+		case err != nil:
+			return nil, err
+		default:
+			page = append(page, whole)
+		}
+	}
+	return page, nil
 }
 
 func (q *Query) sortBy() string { return cmp.Or(q.SortBy, "LastModifiedTime") }

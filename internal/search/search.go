@@ -124,15 +124,12 @@ func (r *Resource[T]) Search(ctx context.Context, q Query) (page []store.Record[
 		}
 	}
 	end := min(start+cmp.Or(q.Limit, 10), len(found))
+	var names []string
 	for _, one := range found[start:end] {
-		whole, err := r.Records.Get(ctx, one.record.Name)
-		switch {
-		case errs.Is(err, errs.NotFound): // deleted since
-		case err != nil:
-			return nil, "", 0, err
-		default:
-			page = append(page, whole)
-		}
+		names = append(names, one.record.Name)
+	}
+	if page, err = r.all(ctx, names); err != nil {
+		return nil, "", 0, err
 	}
 	if end < len(found) {
 		next = position{end, found[end-1].record.Name}.token()
