@@ -68,11 +68,11 @@ func (a searchAPI) search(ctx context.Context, in *searchInput) (*searchOutput, 
 		query.Ascending = true
 	case "", "Descending":
 	default:
-		return nil, enumConstraint(in.SortOrder, "sortOrder", []string{"Ascending", "Descending"})
+		query.Fault = enumConstraint(in.SortOrder, "sortOrder", []string{"Ascending", "Descending"})
 	}
 	if in.MaxResults != nil {
 		if query.Limit = int(*in.MaxResults); query.Limit < 1 {
-			return nil, constraint(query.Limit, "maxResults", "Member must have value greater than or equal to 1")
+			query.Fault = constraint(query.Limit, "maxResults", "Member must have value greater than or equal to 1")
 		}
 	}
 	out := &searchOutput{Results: []searchRecord{}, TotalHits: totalHits{Relation: "EqualTo"}}
