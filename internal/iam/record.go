@@ -110,7 +110,7 @@ func durable(action string) bool {
 	case "apigateway":
 		return verb != "GET"
 	}
-	return !isRead(verb) && !strings.HasPrefix(verb, "Invoke")
+	return !isRead(verb) && !strings.HasPrefix(verb, "Invoke") && verb != "PutMetricData"
 }
 
 func isRead(verb string) bool {
