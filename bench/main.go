@@ -58,10 +58,9 @@ var sections = []section{
 	{"autotune", "Autotune, whole process", autotune},
 	{"invoke", "InvokeEndpoint, beside a bare net/http handler", invoke},
 	{"memory", "Memory of the server over many InvokeEndpoint requests", memory},
-	{"access", "What a call pays for being decided", access},
+	{"access", "What a call pays for its signature, for being decided and for being recorded", access},
 	{"objects", "S3 objects, beside plain files on the same disk", objects},
 	{"transform", "A batch transform of a million lines, beside heliograph predict on the same file", batchTransform},
-	{"access", "Who calls, and the account that is kept of it", access},
 	{"control", "Control calls with 10,000 training jobs and 1,000 endpoints on record", control},
 }
 
