@@ -187,6 +187,9 @@ func TestKeyringSurvivesKills(t *testing.T) {
 		users = append(users, [2]string{id, secret})
 	}
 	for round := range 8 {
+		if out, err := s.heliograph("keyring", "rotate", "--master"); err != nil {
+			t.Fatalf("round %d: %v: %s", round, err, out)
+		}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
@@ -207,7 +210,7 @@ func TestKeyringSurvivesKills(t *testing.T) {
 		}
 	}
 	var status struct{ Current int }
-	if out, err := s.heliograph("keyring", "status", "--json"); err != nil || json.Unmarshal([]byte(out), &status) != nil || status.Current < 3 {
+	if out, err := s.heliograph("keyring", "status", "--json"); err != nil || json.Unmarshal([]byte(out), &status) != nil || status.Current < 9 {
 		t.Errorf("after all the rotations: %v: %s", err, out)
 	}
 }

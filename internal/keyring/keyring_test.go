@@ -292,6 +292,29 @@ func TestChangeMasterCrash(t *testing.T) {
 	}
 }
 
+// TestChangeMasterFileCrash stops the change before the file is replaced.
+func TestChangeMasterFileCrash(t *testing.T) {
+	t.Parallel()
+	old := keyring.NewMaster()
+	dir := t.TempDir()
+	r := mustOpen(t, dir, keyring.Source{Key: old.Text()})
+	sealed := mustSeal(t, r, "test", "name", "s")
+	if err := r.ChangeMaster(keyring.NewMaster()); err != nil { // nobody knows it any more
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, keyring.MasterFile), []byte(old.Text()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = mustOpen(t, dir, keyring.Source{})
+	check(t, r, sealed, "s")
+	if s := r.Status(); s.Next != "" || s.Master != old.ID() {
+		t.Errorf("status %+v", s)
+	}
+	if _, err := r.Add(); err != nil {
+		t.Errorf("the ring can't be rotated any more: %v", err)
+	}
+}
+
 func TestDamagedRing(t *testing.T) {
 	t.Parallel()
 	key := keyring.NewMaster().Text()

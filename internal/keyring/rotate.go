@@ -161,10 +161,11 @@ func (r *Ring) ChangeMaster(next Master) error {
 	return r.finishMaster()
 }
 
-// finishMaster takes the old master key off a ring that the new one opens.
+// finishMaster takes the old master key off a ring that the new one opens, and the
+// new one if it never came into the file, after a crash in between.
 func (r *Ring) finishMaster() error {
 	id := r.master.ID()
-	if m := r.state.Masters; len(m) == 1 || m[len(m)-1] != id {
+	if m := r.state.Masters; len(m) == 1 || m[len(m)-1] != id && !r.OwnsMaster() {
 		return nil
 	}
 	return r.change(func(s *state) error {
