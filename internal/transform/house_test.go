@@ -96,7 +96,7 @@ func newHouse(t testing.TB, change func(*transform.Options)) *house {
 var classifierBytes = sync.OnceValues(func() ([]byte, error) {
 	args := fasttext.SupervisedDefaults()
 	args.Dim, args.Epoch, args.Thread, args.MinCount, args.LR = 8, 50, 1, 1, 0.5
-	m, err := fasttext.Train(context.Background(), strings.NewReader(strings.Repeat("__label__a one\n__label__b two\n", 50)), fasttext.TrainOptions{Args: args})
+	m, err := fasttext.Train(context.Background(), strings.NewReader(strings.Repeat("__label__a one\n__label__a one\n__label__b two\n", 50)), fasttext.TrainOptions{Args: args})
 	if err != nil {
 		return nil, err
 	}
