@@ -287,6 +287,19 @@ func (h *house) files() (names []string) {
 	return names
 }
 
+// waitFiles waits until n models are on the disk: the last one to let go of a model removes it, after its answer.
+func (h *house) waitFiles(n int) {
+	h.t.Helper()
+	var left []string
+	for range 1000 {
+		if left = h.files(); len(left) == n {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	h.t.Errorf("models on the disk: %v, want %d", left, n)
+}
+
 // trained returns the bytes of a model that tells the labels apart by one word
 // each: the word is the label's name.
 func trained(t testing.TB, labels ...string) []byte {

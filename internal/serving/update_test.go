@@ -137,9 +137,7 @@ func TestUpdateUnderLoad(t *testing.T) {
 	}
 	close(done)
 	callers.Wait()
-	if left := h.files(); len(left) != 1 {
-		t.Errorf("models left on disk: %v", left)
-	}
+	h.waitFiles(1)
 }
 
 func TestUpdateRollsBack(t *testing.T) {
@@ -272,9 +270,7 @@ func TestDeleteWhileUpdating(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.awaitGone("e")
-	if left := h.files(); len(left) != 0 {
-		t.Errorf("models left on disk: %v", left)
-	}
+	h.waitFiles(0)
 }
 
 func TestWeights(t *testing.T) {
