@@ -190,6 +190,16 @@ func tagPairs(in url.Values, tags []string) error {
 	return nil
 }
 
+// describe adds what users and roles are created with alike: tags, and a boundary by name or ARN, "" for none.
+func (c accessCall) describe(in url.Values, tags []string, boundary string) error {
+	if err := tagPairs(in, tags); err != nil || boundary == "" {
+		return err
+	}
+	arn, err := c.policyARN(boundary)
+	in.Set("PermissionsBoundary", arn)
+	return err
+}
+
 // or is text, or instead if there is none.
 func or(text, instead string) string {
 	if text == "" {

@@ -70,15 +70,8 @@ func newRoleCreateCommand(a *access) *cobra.Command {
 			}
 			in := parameters("RoleName", args[0], "Path", path, "Description", description, "AssumeRolePolicyDocument", document,
 				"MaxSessionDuration", strconv.Itoa(int(longest/time.Second)))
-			if err := tagPairs(in, tags); err != nil {
+			if err := c.describe(in, tags, boundary); err != nil {
 				return err
-			}
-			if boundary != "" {
-				arn, err := c.policyARN(boundary)
-				if err != nil {
-					return err
-				}
-				in.Set("PermissionsBoundary", arn)
 			}
 			var out iamapi.RoleOutput
 			if err := c.Call(c.ctx, "CreateRole", in, &out); err != nil {

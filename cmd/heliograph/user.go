@@ -26,15 +26,8 @@ func newUserCreateCommand(a *access) *cobra.Command {
 		Example: "  heliograph user create ann\n  heliograph user create ann --path /team/ --tag team=support --boundary AmazonS3ReadOnlyAccess",
 		RunE: a.run(func(c accessCall, args []string) error {
 			in := parameters("UserName", args[0], "Path", path)
-			if err := tagPairs(in, tags); err != nil {
+			if err := c.describe(in, tags, boundary); err != nil {
 				return err
-			}
-			if boundary != "" {
-				arn, err := c.policyARN(boundary)
-				if err != nil {
-					return err
-				}
-				in.Set("PermissionsBoundary", arn)
 			}
 			var out iamapi.UserOutput
 			if err := c.Call(c.ctx, "CreateUser", in, &out); err != nil {

@@ -44,7 +44,7 @@ func (a *AsyncInferenceConfig) check(c *constraints) {
 	}
 	o := a.OutputConfig
 	if o == nil {
-		c.add(nil, "asyncInferenceConfig.outputConfig", "Member must not be null")
+		c.Add(nil, "asyncInferenceConfig.outputConfig", "Member must not be null")
 		return
 	}
 	at := "asyncInferenceConfig.outputConfig."
@@ -123,16 +123,16 @@ func (in *InvokeAsyncInput) check() error {
 	c.matchOptional(in.OutputExtension, "s3OutputPathExtension", extensionPattern)
 	c.matchOptional(in.Filename, "filename", filenamePattern)
 	if twoDots.MatchString(in.Filename) {
-		c.add(in.Filename, "filename", "Member must satisfy regular expression pattern: ^(?!.*\\..*\\.)[a-zA-Z0-9][a-zA-Z0-9-_\\.]*$")
+		c.Add(in.Filename, "filename", "Member must satisfy regular expression pattern: ^(?!.*\\..*\\.)[a-zA-Z0-9][a-zA-Z0-9-_\\.]*$")
 	}
 	between(&c, in.TTL, "requestTTLSeconds", 60, defaultTTL)
 	between(&c, in.Timeout, "invocationTimeoutSeconds", 1, 3600)
 	for member, value := range map[string]string{"contentType": in.ContentType, "accept": in.Accept, "customAttributes": in.CustomAttributes} {
 		if len(value) > 1024 {
-			c.add(value, member, "Member must have length less than or equal to 1024")
+			c.Add(value, member, "Member must have length less than or equal to 1024")
 		}
 	}
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return invalid("%s", errs.MessageOf(err))
 	}
 	if at := locationOf(in.InputLocation); at.Bucket == "" || at.Key == "" {

@@ -56,17 +56,17 @@ func (d *DataCaptureConfig) check(c *constraints) {
 	c.matchOptional(d.KmsKeyId, at+"kmsKeyId", kmsPattern)
 	switch n := len(d.CaptureOptions); {
 	case n == 0:
-		c.add("[]", at+"captureOptions", "Member must have length greater than or equal to 1")
+		c.Add("[]", at+"captureOptions", "Member must have length greater than or equal to 1")
 	case n > 32:
-		c.add(n, at+"captureOptions", "Member must have length less than or equal to 32")
+		c.Add(n, at+"captureOptions", "Member must have length less than or equal to 32")
 	}
 	for i, o := range d.CaptureOptions {
-		oneOf(c, o.CaptureMode, fmt.Sprintf("%scaptureOptions.%d.member.captureMode", at, i+1), "Input", "Output", "InputAndOutput")
+		c.Enum(o.CaptureMode, fmt.Sprintf("%scaptureOptions.%d.member.captureMode", at, i+1), "Input", "Output", "InputAndOutput")
 	}
 	if h := d.CaptureContentTypeHeader; h != nil {
 		for name, types := range map[string][]string{"csvContentTypes": h.CsvContentTypes, "jsonContentTypes": h.JsonContentTypes} {
 			if len(types) > 10 {
-				c.add(len(types), at+"captureContentTypeHeader."+name, "Member must have length less than or equal to 10")
+				c.Add(len(types), at+"captureContentTypeHeader."+name, "Member must have length less than or equal to 10")
 			}
 			for i, t := range types {
 				c.match(t, fmt.Sprintf("%scaptureContentTypeHeader.%s.%d.member", at, name, i+1), contentTypePattern)

@@ -3,38 +3,13 @@ package serving
 import (
 	"fmt"
 	"regexp"
-	"strings"
 
-	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/jobs"
 	"github.com/heliograph/heliograph/internal/tags"
 )
 
-// constraints collects the members of a request that break a rule of the
-// service model, in AWS's words.
-type constraints struct{ broken []string }
-
-func (c *constraints) add(value any, member, rule string) {
-	shown := "null"
-	if value != nil {
-		text := fmt.Sprint(value)
-		if len(text) > 300 {
-			text = text[:300] + "..."
-		}
-		shown = "'" + text + "'"
-	}
-	c.broken = append(c.broken, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", shown, member, rule))
-}
-
-func (c *constraints) err() error {
-	switch n := len(c.broken); n {
-	case 0:
-		return nil
-	case 1:
-		return errs.Invalidf("1 validation error detected: %s", c.broken[0])
-	default:
-		return errs.Invalidf("%d validation errors detected: %s", n, strings.Join(c.broken, "; "))
-	}
-}
+// constraints are jobs.Constraints with the rules that only serving has.
+type constraints struct{ jobs.Constraints }
 
 // A pattern is a rule for a text: its length and a regular expression, which
 // must match the whole text.
@@ -67,11 +42,11 @@ var (
 func (c *constraints) match(value, member string, p pattern) {
 	switch {
 	case value == "":
-		c.add(nil, member, "Member must not be null")
+		c.Add(nil, member, "Member must not be null")
 	case len(value) > p.max:
-		c.add(value, member, fmt.Sprintf("Member must have length less than or equal to %d", p.max))
+		c.Add(value, member, fmt.Sprintf("Member must have length less than or equal to %d", p.max))
 	case !p.re.MatchString(value):
-		c.add(value, member, "Member must satisfy regular expression pattern: "+p.text)
+		c.Add(value, member, "Member must satisfy regular expression pattern: "+p.text)
 	}
 }
 
@@ -87,19 +62,10 @@ func between[T int | float64](c *constraints, value *T, member string, low, high
 	switch {
 	case value == nil:
 	case !(*value >= low): // also what is not a number
-		c.add(*value, member, fmt.Sprintf("Member must have value greater than or equal to %v", low))
+		c.Add(*value, member, fmt.Sprintf("Member must have value greater than or equal to %v", low))
 	case *value > high:
-		c.add(*value, member, fmt.Sprintf("Member must have value less than or equal to %v", high))
+		c.Add(*value, member, fmt.Sprintf("Member must have value less than or equal to %v", high))
 	}
-}
-
-func oneOf(c *constraints, value, member string, values ...string) {
-	for _, v := range values {
-		if value == v {
-			return
-		}
-	}
-	c.add(value, member, "Member must satisfy enum value set: ["+strings.Join(values, ", ")+"]")
 }
 
 // Tag is a name and a value that the user attached to a resource.
@@ -107,20 +73,20 @@ type Tag = tags.Tag
 
 func (c *constraints) tags(tags []Tag) {
 	if len(tags) > 50 {
-		c.add(len(tags), "tags", "Member must have length less than or equal to 50")
+		c.Add(len(tags), "tags", "Member must have length less than or equal to 50")
 		return
 	}
 	seen := map[string]bool{}
 	for i, t := range tags {
 		switch member := fmt.Sprintf("tags.%d.member.", i+1); {
 		case t.Key == "":
-			c.add(t.Key, member+"key", "Member must have length greater than or equal to 1")
+			c.Add(t.Key, member+"key", "Member must have length greater than or equal to 1")
 		case len(t.Key) > 128:
-			c.add(t.Key, member+"key", "Member must have length less than or equal to 128")
+			c.Add(t.Key, member+"key", "Member must have length less than or equal to 128")
 		case len(t.Value) > 256:
-			c.add(t.Value, member+"value", "Member must have length less than or equal to 256")
+			c.Add(t.Value, member+"value", "Member must have length less than or equal to 256")
 		case seen[t.Key]:
-			c.add(t.Key, member+"key", "Member must not appear twice")
+			c.Add(t.Key, member+"key", "Member must not appear twice")
 		}
 		seen[t.Key] = true
 	}

@@ -149,9 +149,9 @@ func (e *EndpointConfig) check() error {
 	e.AsyncInferenceConfig.check(&c)
 	switch n := len(e.ProductionVariants); {
 	case n == 0:
-		c.add("[]", "productionVariants", "Member must have length greater than or equal to 1")
+		c.Add("[]", "productionVariants", "Member must have length greater than or equal to 1")
 	case n > 10:
-		c.add(n, "productionVariants", "Member must have length less than or equal to 10")
+		c.Add(n, "productionVariants", "Member must have length less than or equal to 10")
 	default:
 		for i := range e.ProductionVariants {
 			e.ProductionVariants[i].check(&c, fmt.Sprintf("productionVariants.%d.member", i+1))
@@ -159,13 +159,13 @@ func (e *EndpointConfig) check() error {
 	}
 	switch n := len(e.ShadowProductionVariants); {
 	case n > 10:
-		c.add(n, "shadowProductionVariants", "Member must have length less than or equal to 10")
+		c.Add(n, "shadowProductionVariants", "Member must have length less than or equal to 10")
 	default:
 		for i := range e.ShadowProductionVariants {
 			e.ShadowProductionVariants[i].check(&c, fmt.Sprintf("shadowProductionVariants.%d.member", i+1))
 		}
 	}
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	return e.offered()
@@ -180,19 +180,19 @@ func (v *ProductionVariant) check(c *constraints, at string) {
 	between(c, v.ModelDataDownloadTimeoutInSeconds, at+".modelDataDownloadTimeoutInSeconds", 60, 3600)
 	between(c, v.ContainerStartupHealthCheckTimeoutInSeconds, at+".containerStartupHealthCheckTimeoutInSeconds", 60, 3600)
 	if v.InstanceType != "" && !strings.HasPrefix(v.InstanceType, "ml.") {
-		c.add(v.InstanceType, at+".instanceType", "Member must satisfy enum value set: [ml.*]")
+		c.Add(v.InstanceType, at+".instanceType", "Member must satisfy enum value set: [ml.*]")
 	}
 	if k := v.ServerlessConfig; k != nil {
 		between(c, k.MemorySizeInMB, at+".serverlessConfig.memorySizeInMB", 1024, 6144)
 		between(c, k.MaxConcurrency, at+".serverlessConfig.maxConcurrency", 1, 200)
 		between(c, k.ProvisionedConcurrency, at+".serverlessConfig.provisionedConcurrency", 1, 200)
 		if k.MemorySizeInMB == nil {
-			c.add(nil, at+".serverlessConfig.memorySizeInMB", "Member must not be null")
+			c.Add(nil, at+".serverlessConfig.memorySizeInMB", "Member must not be null")
 		} else if *k.MemorySizeInMB%1024 != 0 {
-			c.add(*k.MemorySizeInMB, at+".serverlessConfig.memorySizeInMB", "Member must satisfy enum value set: [1024, 2048, 3072, 4096, 5120, 6144]")
+			c.Add(*k.MemorySizeInMB, at+".serverlessConfig.memorySizeInMB", "Member must satisfy enum value set: [1024, 2048, 3072, 4096, 5120, 6144]")
 		}
 		if k.MaxConcurrency == nil {
-			c.add(nil, at+".serverlessConfig.maxConcurrency", "Member must not be null")
+			c.Add(nil, at+".serverlessConfig.maxConcurrency", "Member must not be null")
 		}
 	}
 }

@@ -79,9 +79,9 @@ func (d *DeploymentConfig) check(c *constraints) {
 		between(c, p.MaximumExecutionTimeoutInSeconds, at+"maximumExecutionTimeoutInSeconds", 600, 28800)
 		at += "trafficRoutingConfiguration"
 		if t := p.TrafficRoutingConfiguration; t == nil {
-			c.add(nil, at, "Member must not be null")
+			c.Add(nil, at, "Member must not be null")
 		} else {
-			oneOf(c, t.Type, at+".type", "ALL_AT_ONCE", "CANARY", "LINEAR")
+			c.Enum(t.Type, at+".type", "ALL_AT_ONCE", "CANARY", "LINEAR")
 			needed(c, t.WaitIntervalInSeconds, at+".waitIntervalInSeconds", 0, 3600)
 			t.CanarySize.check(c, at+".canarySize")
 			t.LinearStepSize.check(c, at+".linearStepSize")
@@ -90,7 +90,7 @@ func (d *DeploymentConfig) check(c *constraints) {
 	if p := d.RollingUpdatePolicy; p != nil {
 		at := "deploymentConfig.rollingUpdatePolicy."
 		if p.MaximumBatchSize == nil {
-			c.add(nil, at+"maximumBatchSize", "Member must not be null")
+			c.Add(nil, at+"maximumBatchSize", "Member must not be null")
 		}
 		p.MaximumBatchSize.check(c, at+"maximumBatchSize")
 		p.RollbackMaximumBatchSize.check(c, at+"rollbackMaximumBatchSize")
@@ -101,9 +101,9 @@ func (d *DeploymentConfig) check(c *constraints) {
 		at := "deploymentConfig.autoRollbackConfiguration.alarms"
 		switch n := len(a.Alarms); {
 		case n < 1:
-			c.add("[]", at, "Member must have length greater than or equal to 1")
+			c.Add("[]", at, "Member must have length greater than or equal to 1")
 		case n > 10:
-			c.add(n, at, "Member must have length less than or equal to 10")
+			c.Add(n, at, "Member must have length less than or equal to 10")
 		}
 		for i, alarm := range a.Alarms {
 			c.match(alarm.AlarmName, fmt.Sprintf("%s.%d.member.alarmName", at, i+1), alarmPattern)
@@ -115,14 +115,14 @@ func (z *CapacitySize) check(c *constraints, at string) {
 	if z == nil {
 		return
 	}
-	oneOf(c, z.Type, at+".type", "INSTANCE_COUNT", "CAPACITY_PERCENT")
+	c.Enum(z.Type, at+".type", "INSTANCE_COUNT", "CAPACITY_PERCENT")
 	between(c, &z.Value, at+".value", 1, 1<<30)
 }
 
 // needed is between for a member that must be given.
 func needed(c *constraints, value *int, member string, low, high int) {
 	if value == nil {
-		c.add(nil, member, "Member must not be null")
+		c.Add(nil, member, "Member must not be null")
 	}
 	between(c, value, member, low, high)
 }

@@ -82,7 +82,7 @@ func (s *Service) CreateEndpoint(ctx context.Context, e Endpoint) (Endpoint, err
 	c.match(e.EndpointConfigName, "endpointConfigName", namePattern)
 	c.tags(e.Tags)
 	e.DeploymentConfig.check(&c)
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return e, err
 	}
 	if err := s.checkRollout(ctx, e.DeploymentConfig); err != nil {

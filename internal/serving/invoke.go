@@ -180,7 +180,7 @@ func (s *Service) absent(ctx context.Context, action, name string) error {
 	}
 	var c constraints
 	c.match(name, "endpointName", namePattern)
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return errs.New(errs.Invalid, "ValidationError", "%s", errs.MessageOf(err))
 	}
 	if !s.Ready() { // it may be on record, and just not read from there yet

@@ -145,9 +145,9 @@ func (m *Model) check() error {
 	case len(m.Containers) == 1:
 		m.Containers[0].check(&c, "containers.1.member")
 	default:
-		c.add(nil, "primaryContainer", "Member must not be null")
+		c.Add(nil, "primaryContainer", "Member must not be null")
 	}
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return err
 	}
 	return m.container().offered()
@@ -158,22 +158,22 @@ func (k *Container) check(c *constraints, at string) {
 	c.matchOptional(k.Image, at+".image", imagePattern)
 	c.matchOptional(k.ModelDataUrl, at+".modelDataUrl", urlPattern)
 	if k.Mode != "" {
-		oneOf(c, k.Mode, at+".mode", "SingleModel", "MultiModel")
+		c.Enum(k.Mode, at+".mode", "SingleModel", "MultiModel")
 	}
 	if k.ModelDataSource != nil && k.ModelDataSource.S3DataSource != nil {
 		d, at := k.ModelDataSource.S3DataSource, at+".modelDataSource.s3DataSource"
 		c.match(d.S3Uri, at+".s3Uri", urlPattern)
-		oneOf(c, d.S3DataType, at+".s3DataType", "S3Prefix", "S3Object")
-		oneOf(c, d.CompressionType, at+".compressionType", "None", "Gzip")
+		c.Enum(d.S3DataType, at+".s3DataType", "S3Prefix", "S3Object")
+		c.Enum(d.CompressionType, at+".compressionType", "None", "Gzip")
 	}
 	if len(k.Environment) > 100 {
-		c.add(len(k.Environment), at+".environment", "Member must have length less than or equal to 100")
+		c.Add(len(k.Environment), at+".environment", "Member must have length less than or equal to 100")
 		return
 	}
 	for key, value := range k.Environment {
 		c.match(key, at+".environment", envPattern)
 		if len(value) > 1024 {
-			c.add(value, at+".environment", "Member must have length less than or equal to 1024")
+			c.Add(value, at+".environment", "Member must have length less than or equal to 1024")
 		}
 	}
 }
@@ -241,7 +241,7 @@ func (s *Service) authorizeName(ctx context.Context, action, kind, name, member 
 	}
 	var c constraints
 	c.match(name, member, p)
-	return c.err()
+	return c.Err()
 }
 
 // missing words the absence of a record as SageMaker does, which calls it an

@@ -58,15 +58,15 @@ func (s *Service) UpdateEndpoint(ctx context.Context, in UpdateInput) (Endpoint,
 	c.match(in.EndpointConfigName, "endpointConfigName", namePattern)
 	excluded := map[string]bool{}
 	if len(in.ExcludeRetainedVariantProperties) > 3 {
-		c.add(len(in.ExcludeRetainedVariantProperties), "excludeRetainedVariantProperties", "Member must have length less than or equal to 3")
+		c.Add(len(in.ExcludeRetainedVariantProperties), "excludeRetainedVariantProperties", "Member must have length less than or equal to 3")
 	}
 	for i, p := range in.ExcludeRetainedVariantProperties {
-		oneOf(&c, p.VariantPropertyType, fmt.Sprintf("excludeRetainedVariantProperties.%d.member.variantPropertyType", i+1),
+		c.Enum(p.VariantPropertyType, fmt.Sprintf("excludeRetainedVariantProperties.%d.member.variantPropertyType", i+1),
 			"DesiredInstanceCount", "DesiredWeight", "DataCaptureConfig")
 		excluded[p.VariantPropertyType] = true
 	}
 	in.DeploymentConfig.check(&c)
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return Endpoint{}, err
 	}
 	if err := s.checkRollout(ctx, in.DeploymentConfig); err != nil {

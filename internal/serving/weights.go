@@ -62,7 +62,7 @@ func (s *Service) UpdateEndpointWeightsAndCapacities(ctx context.Context, name s
 	var c constraints
 	c.match(name, "endpointName", namePattern)
 	if len(desired) == 0 {
-		c.add("[]", "desiredWeightsAndCapacities", "Member must have length greater than or equal to 1")
+		c.Add("[]", "desiredWeightsAndCapacities", "Member must have length greater than or equal to 1")
 	}
 	for i, d := range desired {
 		at := fmt.Sprintf("desiredWeightsAndCapacities.%d.member.", i+1)
@@ -74,7 +74,7 @@ func (s *Service) UpdateEndpointWeightsAndCapacities(ctx context.Context, name s
 			between(&c, u.ProvisionedConcurrency, at+"serverlessUpdateConfig.provisionedConcurrency", 1, 200)
 		}
 	}
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return Endpoint{}, err
 	}
 	return s.startUpdate(ctx, name, func(_ context.Context, doc *endpointDoc) (*update, error) {
