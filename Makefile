@@ -4,6 +4,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# One way to compile for all but the race detector, so that nothing is compiled twice.
+export CGO_ENABLED := 0
+export GOFLAGS := $(GOFLAGS) -trimpath
+
 BIN := bin/heliograph
 DATA ?=
 FASTTEXT ?=
@@ -18,7 +22,7 @@ help: ## List the targets.
 
 build: ## Build bin/heliograph.
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/heliograph
+	go build -o $(BIN) ./cmd/heliograph
 
 demo: build ## Build, start the server, train the starter models and keep running.
 	exec $(BIN) demo
@@ -50,15 +54,15 @@ lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's li
 	bash -n test/setup.sh .ci/run examples/dbpedia/journey.sh
 
 unit: ## Unit tests with the race detector, and without it those that measure memory.
-	go test -race -timeout 10m ./...
-	go test -run 'Alloc|MemoryDoesNotGrow' ./fasttext ./internal/serving
+	CGO_ENABLED=1 go test -race -vet=off -timeout 10m ./...
+	go test -vet=off -run 'Alloc|MemoryDoesNotGrow' ./fasttext ./internal/serving
 
 arm64: setup ## The NEON kernels, emulated.
-	CGO_ENABLED=0 GOARCH=arm64 go vet ./fasttext/...
-	CGO_ENABLED=0 GOARCH=arm64 go test -exec qemu-aarch64-static ./fasttext/internal/kernel
+	GOARCH=arm64 go vet ./fasttext/...
+	GOARCH=arm64 go test -exec qemu-aarch64-static ./fasttext/internal/kernel
 
 e2e: setup build ## The real binary, real clients, a real browser, the original fasttext.
-	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -count=1 -timeout 12m ./test/...
+	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -vet=off -count=1 -timeout 12m ./test/...
 
 bench: build ## Measure against the peers: [DATA=folder] [FASTTEXT=a native one] [ONLY=sections] [QUICK=1]
 	go run ./bench -heliograph $(CURDIR)/$(BIN) $(if $(DATA),-data $(DATA)) $(if $(FASTTEXT),-native $(FASTTEXT)) $(if $(ONLY),-only $(ONLY)) $(if $(QUICK),-quick)

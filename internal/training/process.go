@@ -38,7 +38,7 @@ func (s *Service) train(ctx context.Context, job string, task trainer.Task, host
 	cmd.Dir = "/"
 	cmd.Env = []string{fmt.Sprintf("GOMEMLIMIT=%d", s.MaxMemoryBytes), "TMPDIR=" + s.TempDir}
 	cmd.SysProcAttr = attributes()
-	complaint := &tail{most: maxComplaint}
+	complaint := &bothEnds{most: maxComplaint}
 	cmd.Stderr = complaint
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -132,25 +132,33 @@ func thisProgram() ([]string, error) {
 	return []string{path, trainer.Verb}, err
 }
 
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	most int
-	buf  []byte
+// bothEnds keeps the beginning, which of a panic says why, and the end of what is written to it, most bytes of each.
+type bothEnds struct {
+	mu         sync.Mutex
+	most       int
+	head, tail []byte
+	left       int // bytes between them
 }
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, p[max(0, len(p)-t.most):]...)
-	if over := len(t.buf) - t.most; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
+func (e *bothEnds) Write(p []byte) (int, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := min(len(p), e.most-len(e.head))
+	e.head = append(e.head, p[:n]...)
+	e.tail = append(e.tail, p[n:]...)
+	if over := len(e.tail) - e.most; over > 0 {
+		e.tail = append(e.tail[:0], e.tail[over:]...)
+		e.left += over
 	}
 	return len(p), nil
 }
 
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.ToValidUTF8(bytes.TrimSpace(t.buf), []byte("\uFFFD")))
+func (e *bothEnds) String() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text := append([]byte(nil), e.head...)
+	if e.left > 0 {
+		text = fmt.Appendf(text, "\n… %d bytes …\n", e.left)
+	}
+	return string(bytes.ToValidUTF8(bytes.TrimSpace(append(text, e.tail...)), []byte("\uFFFD")))
 }
