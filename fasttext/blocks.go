@@ -6,8 +6,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"runtime"
 	"sync"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 // How much text is read at once, if the reader has it: for training, and for forBlocks, whose
@@ -17,19 +20,22 @@ const (
 	smallBlockSize = 1 << 18
 )
 
+// longestTrained is how many bytes a line of a text for training may have: places in a block are numbers of 32 bits.
+const longestTrained = math.MaxInt32 - blockSize
+
 // A block is a part of a text that ends with a line, or with the text.
 type block struct {
 	text  []byte
 	start int64 // of the block in the text
 }
 
-// A blockReader cuts a text into blocks of whole lines. A line of any length fits,
-// as far as memory does.
+// A blockReader cuts a text into blocks of whole lines.
 type blockReader struct {
 	r     io.Reader
 	size  int          // of a read; 0 for blockSize
 	whole bool         // whether to read on until a block is full
 	words bool         // whether a line longer than a block may be cut between two words
+	most  int          // bytes of a line, or with words of a word; 0 for as many as memory has
 	check func() error // if not nil, asked after each read whether to go on
 	free  chan []byte  // memory of blocks that are done with; may be nil
 	rest  []byte       // read, but not a whole line yet
@@ -67,11 +73,19 @@ func (b *blockReader) next() (block, error) {
 		buf = append(b.buffer(size), buf...)
 	}
 	for b.err == nil {
+		if b.most > 0 && len(buf) >= b.most {
+			b.err = fmt.Errorf("a line, or a word, of more than %d bytes: break it up", b.most)
+			break
+		}
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
 		}
+		room := buf[len(buf):cap(buf)]
+		if b.most > 0 {
+			room = room[:min(len(room), b.most-len(buf))]
+		}
 		var n int
-		n, b.err = b.r.Read(buf[len(buf):cap(buf)])
+		n, b.err = b.r.Read(room)
 		switch {
 		case n > 0:
 			idle = 0
@@ -116,7 +130,7 @@ func (b *blockReader) next() (block, error) {
 // lastSpace returns where the last white space is, or -1.
 func lastSpace(text []byte) int {
 	i := len(text) - 1
-	for i >= 0 && !space[text[i]] {
+	for i >= 0 && !kernel.Space[text[i]] {
 		i--
 	}
 	return i

@@ -3,6 +3,8 @@ package fasttext
 import (
 	"math"
 	"strings"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 // An Explanation says what each part of a text did for the scores of labels. A score is
@@ -103,12 +105,12 @@ func (e *Explanation) read(d *dictionary, text string) (rows []int32) {
 		rows = append(rows, row)
 	}
 	for i := 0; i < len(text); {
-		if space[text[i]] {
+		if kernel.Space[text[i]] {
 			i++
 			continue
 		}
 		start := i
-		for i < len(text) && !space[text[i]] {
+		for i < len(text) && !kernel.Space[text[i]] {
 			i++
 		}
 		word := text[start:i]

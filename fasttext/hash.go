@@ -5,23 +5,14 @@ import "github.com/heliograph/heliograph/fasttext/internal/kernel"
 // Hashing decides which row an n-gram gets, so every quirk below is part of the
 // file format: a model is only as good as the reader's agreement with its writer.
 
-const (
-	fnvOffset = kernel.FNVOffset
-
-	// ngramFactor joins the hashes of neighbouring words.
-	ngramFactor = 116049371
-)
-
-// fnvStep is one byte of 32-bit FNV-1a, except that the byte is sign-extended
-// first: the original hashed C chars, and its models were made on machines where
-// they are signed.
-func fnvStep(h uint32, b byte) uint32 { return kernel.HashByte(h, b) }
+// ngramFactor joins the hashes of neighbouring words.
+const ngramFactor = 116049371
 
 // hashWord is the hash of a whole token.
 func hashWord[T string | []byte](word T) uint32 {
-	h := uint32(fnvOffset)
+	h := uint32(kernel.FNVOffset)
 	for i := 0; i < len(word); i++ {
-		h = fnvStep(h, word[i])
+		h = kernel.HashByte(h, word[i])
 	}
 	return h
 }
@@ -53,12 +44,12 @@ func appendSubwords[T string | []byte](dst []int32, word T, minn, maxn int, buck
 		if w[i]&0xC0 == 0x80 {
 			continue
 		}
-		h := uint32(fnvOffset)
+		h := uint32(kernel.FNVOffset)
 		for j, n := i, 1; j < len(w) && n <= maxn; n++ {
-			h = fnvStep(h, w[j])
+			h = kernel.HashByte(h, w[j])
 			j++
 			for j < len(w) && w[j]&0xC0 == 0x80 {
-				h = fnvStep(h, w[j])
+				h = kernel.HashByte(h, w[j])
 				j++
 			}
 			if n >= minn && (n > 1 || i > 0 && j < len(w)) {

@@ -20,7 +20,7 @@ func TestHash(t *testing.T) {
 			t.Errorf("%q: %#x, want %#x", word, got, want)
 		}
 	}
-	basis, prime := uint32(fnvOffset), uint32(kernel.FNVPrime)
+	basis, prime := uint32(kernel.FNVOffset), uint32(kernel.FNVPrime)
 	if got, want := hashWord("\xe9"), (basis^0xffffffe9)*prime; got != want {
 		t.Errorf("a byte above 0x7f: %#x, want %#x", got, want)
 	}

@@ -1,7 +1,6 @@
 package fasttext
 
-// space marks the bytes that separate tokens, as kernel.Spaces does. A newline also ends the line.
-var space = [256]bool{' ': true, '\n': true, '\r': true, '\t': true, '\v': true, '\f': true, 0: true}
+import "github.com/heliograph/heliograph/fasttext/internal/kernel"
 
 // A lineReader turns lines into rows and labels, the way training read them.
 // It holds scratch and serves one goroutine.
@@ -49,7 +48,7 @@ func (l *lineReader) all(d *dictionary, text []byte) {
 func (l *lineReader) scan(d *dictionary, text []byte, end byte) (i int, ends bool) {
 	for i < len(text) {
 		c := text[i]
-		if space[c] {
+		if kernel.Space[c] {
 			i++
 			if c == end && c != ' ' {
 				ends = true
@@ -57,9 +56,9 @@ func (l *lineReader) scan(d *dictionary, text []byte, end byte) (i int, ends boo
 			}
 			continue
 		}
-		start, h := i, uint32(fnvOffset)
-		for ; i < len(text) && !space[text[i]]; i++ {
-			h = fnvStep(h, text[i])
+		start, h := i, uint32(kernel.FNVOffset)
+		for ; i < len(text) && !kernel.Space[text[i]]; i++ {
+			h = kernel.HashByte(h, text[i])
 		}
 		if h == eosHash && string(text[start:i]) == eos {
 			ends = true

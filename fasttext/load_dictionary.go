@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"math"
 	"math/bits"
 
 	"github.com/heliograph/heliograph/fasttext/internal/kernel"
@@ -19,7 +20,7 @@ func (d *decoder) tokensInMemory(dict *dictionary, size int) {
 	if size < manyTokens {
 		d.takeApart(dict, size, func(int) {})
 		dict.hashes = dict.hashes[:len(dict.ends)]
-		hashTokens(dict.hashes, dict.text, dict.ends, 0, len(dict.ends))
+		hashTokens(dict.hashes, dict.text, dict.ends, 0, len(dict.ends), math.MaxInt32)
 		d.pruned(dict)
 		if d.err == nil {
 			dict.index()
@@ -43,7 +44,7 @@ func (d *decoder) tokensInMemory(dict *dictionary, size int) {
 		defer close(ready) // even if the file is cut short under our hands, which is a panic
 		hashed := 0
 		d.takeApart(dict, size, func(n int) {
-			hashTokens(hashes, dict.text, dict.ends, hashed, n)
+			hashTokens(hashes, dict.text, dict.ends, hashed, n, math.MaxInt32)
 			hashed = n
 			ready <- n
 		})
@@ -63,8 +64,9 @@ func (d *decoder) tokensInMemory(dict *dictionary, size int) {
 // tokensAtOnce is how many tokens are handed over at once.
 const tokensAtOnce = 1 << 13
 
-// hashTokens sets the hashes of the tokens from from to to, of which ends says where they end in text.
-func hashTokens(hashes []uint32, text []byte, ends []int, from, to int) {
+// hashTokens sets the hashes of the tokens from from to to, of which ends says where they end in text. Those of a batch, whose places are
+// numbers of 32 bits, together have at most so many bytes.
+func hashTokens(hashes []uint32, text []byte, ends []int, from, to, most int) {
 	var batch kernel.Tokens
 	start := 0
 	if from > 0 {
@@ -72,10 +74,20 @@ func hashTokens(hashes []uint32, text []byte, ends []int, from, to int) {
 	}
 	for from < to {
 		base := start
-		n := min(to-from, kernel.BatchTokens)
-		for i, end := range ends[from : from+n] {
-			batch.At[i], batch.Len[i] = int32(start-base), int32(end-start)
+		n := 0
+		for _, end := range ends[from:min(to, from+kernel.BatchTokens)] {
+			if end-base > most {
+				break
+			}
+			batch.At[n], batch.Len[n] = int32(start-base), int32(end-start)
+			n++
 			start = end
+		}
+		if n == 0 { // one alone has more
+			hashes[from] = hashWord(text[start:ends[from]])
+			start = ends[from]
+			from++
+			continue
 		}
 		batch.HashAll(text[base:], n)
 		copy(hashes[from:], batch.Hash[:n])

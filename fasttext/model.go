@@ -177,4 +177,4 @@ func (m *Model) appendSentence(dst []float32, s *scratch, text []byte) []float32
 }
 
 // sentenceSpace is what separates words for sentence vectors: unlike in training, not NUL.
-func sentenceSpace(c byte) bool { return c != 0 && space[c] }
+func sentenceSpace(c byte) bool { return c != 0 && kernel.Space[c] }

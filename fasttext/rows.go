@@ -6,6 +6,8 @@ import (
 	"io"
 	"iter"
 	"strings"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 // An Example is a text and its labels.
@@ -78,18 +80,18 @@ func (r *rowReader) word(e Example) error {
 	r.line = r.line[:0]
 	for _, l := range e.Labels {
 		name := strings.TrimPrefix(l, r.prefix)
-		if name == "" || strings.IndexFunc(name, func(c rune) bool { return c < 0x80 && space[c] }) >= 0 {
+		if name == "" || strings.IndexFunc(name, func(c rune) bool { return c < 0x80 && kernel.Space[c] }) >= 0 {
 			return fmt.Errorf("the label %q is empty or has white space in it: want one word", l)
 		}
 		r.line = append(append(append(r.line, r.prefix...), name...), ' ')
 	}
 	for i, text := 0, e.Text; i < len(text); {
-		if space[text[i]] {
+		if kernel.Space[text[i]] {
 			i++
 			continue
 		}
 		start := i
-		for i < len(text) && !space[text[i]] {
+		for i < len(text) && !kernel.Space[text[i]] {
 			i++
 		}
 		if word := text[start:i]; word != eos && !strings.HasPrefix(word, r.prefix) {

@@ -36,7 +36,7 @@ type storedBlock struct {
 // readText reads a text with n readers into a depot. onRead is told now and then how many
 // tokens have been read; it may be nil.
 func readText(ctx context.Context, r io.Reader, n int, depot *depot, onRead func(int64)) (*text, error) {
-	return readBlocks(ctx, &blockReader{r: r, whole: true}, n, depot, onRead)
+	return readBlocks(ctx, &blockReader{r: r, whole: true, most: longestTrained}, n, depot, onRead)
 }
 
 func readBlocks(ctx context.Context, br *blockReader, n int, depot *depot, onRead func(int64)) (*text, error) {

@@ -44,7 +44,7 @@ func trainVectors(ctx context.Context, r io.Reader, opt TrainOptions) (*Model, e
 func prepareVectors(ctx context.Context, r io.Reader, depot *depot, opt TrainOptions) (*trainer, error) {
 	threads := min(opt.Thread, maxWorkers())
 	// A text may be one line, which is no reason to have it in memory.
-	txt, err := readBlocks(ctx, &blockReader{r: r, whole: true, words: true}, threads, depot, opt.OnRead)
+	txt, err := readBlocks(ctx, &blockReader{r: r, whole: true, words: true, most: longestTrained}, threads, depot, opt.OnRead)
 	if err != nil {
 		return nil, err
 	}

@@ -11,11 +11,12 @@ const (
 	FNVPrime  = 16777619
 )
 
-// HashByte makes one step of a token's hash.
+// HashByte makes one step of a token's hash. The sign is extended since the original hashed C chars, and its models were made on machines
+// where they are signed.
 func HashByte(h uint32, b byte) uint32 { return (h ^ uint32(int32(int8(b)))) * FNVPrime }
 
-// space marks the bytes that separate tokens.
-var space = [256]bool{' ': true, '\n': true, '\r': true, '\t': true, '\v': true, '\f': true, 0: true}
+// Space marks the bytes that separate tokens. A newline also ends the line.
+var Space = [256]bool{' ': true, '\n': true, '\r': true, '\t': true, '\v': true, '\f': true, 0: true}
 
 // Spaces sets bit i%64 of masks[i/64] if byte i of the text separates tokens, and to 0 if not or if it is beyond the text. The masks must have room for
 // the text.
@@ -34,13 +35,13 @@ func plainSpaces(masks []uint64, text []byte) {
 		x := binary.LittleEndian.Uint64(text[i:])
 		low := ^(x&(0x7F*ones) + (0x7F-' ')*ones | x) & (0x80 * ones)
 		for ; low != 0; low &= low - 1 {
-			if at := i + bits.TrailingZeros64(low)/8; space[text[at]] {
+			if at := i + bits.TrailingZeros64(low)/8; Space[text[at]] {
 				masks[at/64] |= 1 << (at % 64)
 			}
 		}
 	}
 	for ; i < len(text); i++ {
-		if space[text[i]] {
+		if Space[text[i]] {
 			masks[i/64] |= 1 << (i % 64)
 		}
 	}

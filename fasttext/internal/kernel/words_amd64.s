@@ -187,7 +187,7 @@ GLOBL steps<>(SB), RODATA|NOPTR, $64
 TEXT ·uniform512(SB), NOSPLIT, $0-28
 	MOVQ         row+0(FP), DI
 	MOVQ         n+8(FP), CX
-	MOVQ         $const_gamma, AX
+	MOVQ         $const_Gamma, AX
 	VPBROADCASTQ AX, Z16
 	VPMULLQ      steps<>(SB), Z16, Z0
 	VPADDQ.BCST  state+16(FP), Z0, Z0
