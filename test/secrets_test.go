@@ -55,6 +55,9 @@ func TestNothingSecretIsShown(t *testing.T) {
 	s := start(t, data, "serve", "--log-level", "debug")
 	ctx := t.Context()
 	id, userSecret := s.mustUser("ann")
+	for i := 0; !strings.Contains(userSecret, "/"); i++ { // as half of all secrets have; it is a delimiter in signatures
+		id, userSecret = s.mustUser(fmt.Sprint("ann", i))
+	}
 	role := must(iam.NewFromConfig(s.sdk()).CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("r"), AssumeRolePolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"sts:AssumeRole"}]}`)})).Role
 	ann := s.as(id, userSecret, "")

@@ -106,6 +106,7 @@ func TestAttacksOnSignedRequests(t *testing.T) {
 		"signature in upper case":      {change: upperSignature, code: iam.CodeMismatch},
 		"no credential":                {change: edit("Credential=", "Credentials="), code: iam.CodeIncomplete},
 		"credential with a slash more": {change: edit("Credential=", "Credential=a/"), code: iam.CodeIncomplete},
+		"secret for the key's id":      {key: iam.Key{ID: testKey.Secret, Secret: testKey.ID}, code: iam.CodeIncomplete},
 		"session token":                {change: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }, code: iam.CodeBadToken},
 		"signature in the query too":   {change: func(r *http.Request) { r.URL.RawQuery += "&X-Amz-Signature=0" }, code: iam.CodeBadQuery},
 		"version 2 in the query too":   {change: func(r *http.Request) { r.URL.RawQuery += "&AWSAccessKeyId=a" }, code: iam.CodeBadQuery},
@@ -215,6 +216,7 @@ func TestAttacksOnPresignedURLs(t *testing.T) {
 		"token added":             {change: add("&X-Amz-Security-Token=t"), code: iam.CodeBadToken},
 		"authorization as well":   {change: func(_ *url.URL, h http.Header) { h.Set("Authorization", "AWS a:b") }, code: iam.CodeBadQuery},
 		"giant":                   {change: add("&x=" + strings.Repeat("y", 20<<10)), code: iam.CodeBadQuery},
+		"secret for the key's id": {change: set("X-Amz-Credential", testKey.Secret+"/20260304/us-east-1/s3/aws4_request"), code: iam.CodeBadQuery},
 		"body hash demanded":      {change: add("&X-Amz-Content-Sha256=" + sha256Hex("")), code: iam.CodeMismatch},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,6 +237,8 @@ func TestAttacksOnPresignedURLs(t *testing.T) {
 			r.Header = header
 			if err := judge(newService(t, at(noon.Add(c.later))), r); errs.CodeOf(err) != c.code {
 				t.Errorf("got %v (code %q), want code %q", err, errs.CodeOf(err), c.code)
+			} else if err != nil && strings.Contains(err.Error(), testKey.Secret) {
+				t.Errorf("the error shows the secret: %v", err)
 			}
 		})
 	}

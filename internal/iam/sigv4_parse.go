@@ -142,7 +142,9 @@ func incompleteQuery() error {
 func (sig *signature) set(credential, names, stamp string, fail func(string, ...any) error) error {
 	parts := strings.Split(credential, "/")
 	if len(parts) != 5 {
-		return fail("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got %q", clip(credential))
+		// Without the text itself, as AWS would add it: a client that signs with the secret in the
+		// place of the key's id ends here when the secret has a slash, and messages are logged.
+		return fail("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got %d", len(parts))
 	}
 	sig.keyID, sig.date, sig.region, sig.service = parts[0], parts[1], parts[2], parts[3]
 	sig.scope = credential[len(sig.keyID)+1:]
