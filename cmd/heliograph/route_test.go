@@ -41,7 +41,11 @@ func routeServer(t *testing.T) (url, data string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	routes, err := route.New(t.Context(), route.Options{DB: db, Authorizer: auth, Functions: routeFunctions{function.NewRegistry(nil, nil)},
+	permissions, err := function.NewPolicies(t.Context(), db, "us-east-1", "000000000000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := route.New(t.Context(), route.Options{DB: db, Permissions: permissions, Authorizer: auth, Functions: routeFunctions{function.NewRegistry(nil, nil)},
 		Roles: auth.ForService("lambda.amazonaws.com", "function"), Role: auth.RoleARN(iam.FunctionRole), Region: "us-east-1", Account: "000000000000"})
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,11 @@ func Actions() (all []policy.Action) {
 			}
 		case "sagemaker":
 			resources = sageMakerResources(verb, types)
+		case "lambda":
+			resources = []string{"arn:aws:lambda:*:*:function:{}"}
+			if strings.HasPrefix(verb, "List") {
+				resources = []string{"*"}
+			}
 		case "iam", "logs", "execute-api", "apigateway":
 			resources = []string{"arn:aws:" + service + ":*:*:*"}
 		}

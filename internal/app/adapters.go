@@ -7,8 +7,10 @@ import (
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/function"
 	"github.com/heliograph/heliograph/internal/iam"
+	"github.com/heliograph/heliograph/internal/iam/policy"
 	"github.com/heliograph/heliograph/internal/route"
 	"github.com/heliograph/heliograph/internal/serving"
+	"github.com/heliograph/heliograph/internal/store"
 	"github.com/heliograph/heliograph/internal/telemetry"
 	"github.com/heliograph/heliograph/internal/triage"
 )
@@ -29,6 +31,19 @@ func (i invoker) InvokeEndpoint(ctx context.Context, endpoint, contentType strin
 	return out.Body, err
 }
 
+// InService names endpoints in service, as far as the functions' role may list
+// them, for a function that is told of none.
+func (i invoker) InService(ctx context.Context, most int) (names []string, err error) {
+	if ctx, err = i.role.Assume(ctx, i.role.arn, ""); err != nil {
+		return nil, errs.Wrap(err, errs.Denied, iam.CodeAccessDenied, "%s", errs.MessageOf(err))
+	}
+	endpoints, _, err := i.serving.ListEndpoints(ctx, store.Query{Status: serving.InService, Order: store.ByName, Limit: most, Members: []string{}})
+	for _, e := range endpoints {
+		names = append(names, e.EndpointName)
+	}
+	return names, err
+}
+
 // functionRole is what functions act as.
 type functionRole struct {
 	*iam.ServiceRoles
@@ -42,11 +57,24 @@ func (t triager) Triage(ctx context.Context, text string) (any, error) {
 	return t.Service.Triage(ctx, text)
 }
 
-// functions gives routes and the gateway the functions by name.
-type functions struct{ *function.Registry }
+// functions gives routes, the gateway and Lambda's API the functions by name.
+type functions struct{ *function.Service }
 
 func (f functions) Check(name string, c route.Config) error {
 	return f.Registry.Check(name, function.Config(c))
+}
+
+// resourcePolicies asks each kind of resource that has policies for the one of a
+// resource.
+func resourcePolicies(kinds ...func(context.Context, string) (*policy.Attached, error)) func(context.Context, string) (*policy.Attached, error) {
+	return func(ctx context.Context, resource string) (*policy.Attached, error) {
+		for _, of := range kinds {
+			if found, err := of(ctx, resource); found != nil || err != nil {
+				return found, err
+			}
+		}
+		return nil, nil
+	}
 }
 
 // requests counts what a listener answered.

@@ -62,6 +62,7 @@ type App struct {
 	monitor   *monitor.Service
 	tags      *tags.Service
 	functions functions
+	granted   *function.Policies // the functions' own
 	routes    *route.Service
 
 	attempts        *wire.Attempts
@@ -121,9 +122,13 @@ func (a *App) openData(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if a.granted, err = function.NewPolicies(ctx, a.db, a.cfg.Region, a.cfg.AccountID); err != nil {
+		return err
+	}
 	a.iam, err = iam.New(iam.Config{
 		RootKey: key, AccountID: a.cfg.AccountID, Region: a.cfg.Region, BucketOfHost: s3.BucketOfHost(s3Hosts),
-		DB: a.db, Keyring: a.ring, Recorder: recorder, Log: a.log, ResourcePolicy: s3.NewPolicies(blobs).Of,
+		DB: a.db, Keyring: a.ring, Recorder: recorder, Log: a.log,
+		ResourcePolicy: resourcePolicies(s3.NewPolicies(blobs).Of, a.granted.Of),
 	})
 	if err != nil {
 		return err
@@ -192,9 +197,11 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	functionRole := functionRole{a.iam.ForService("lambda.amazonaws.com", "function"), a.iam.RoleARN(iam.FunctionRole)}
 	ask := invoker{a.serving, functionRole}
 	triage := triager{triage.New(function.NewClassifier(ask), triage.DefaultConfig())}
-	a.functions = functions{function.NewRegistry(ask, triage)}
+	a.functions = functions{function.NewService(function.Options{
+		Registry: function.NewRegistry(ask, triage), Policies: a.granted, Authorizer: a.iam, Endpoints: ask, Role: functionRole.arn, Logger: a.log,
+	})}
 	a.routes, err = route.New(ctx, route.Options{
-		DB: a.db, Authorizer: a.iam, Functions: a.functions, Roles: functionRole, Role: functionRole.arn, Region: a.cfg.Region, Account: a.cfg.AccountID,
+		DB: a.db, Authorizer: a.iam, Functions: a.functions, Permissions: a.granted, Roles: functionRole, Role: functionRole.arn, Region: a.cfg.Region, Account: a.cfg.AccountID,
 	})
 	return err
 }
@@ -277,6 +284,9 @@ func (a *App) publicHandler() http.Handler {
 		Routes: a.routes, Functions: a.functions, Sites: a.blobs, Authorizer: a.iam,
 		Anonymous: func(ctx context.Context) context.Context {
 			return iam.WithPrincipal(ctx, a.iam.AnonymousPrincipal())
+		},
+		Service: func(ctx context.Context, source string) context.Context {
+			return iam.WithPrincipal(ctx, a.iam.ServicePrincipal(route.GatewayService, source))
 		},
 		Metrics: requests{
 			a.metrics.Counter("heliograph_public_requests_total", "Requests of the public listener.", "target", "method", "status"),

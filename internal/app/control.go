@@ -7,6 +7,7 @@ import (
 
 	"github.com/heliograph/heliograph/internal/awsapi/cloudwatch"
 	"github.com/heliograph/heliograph/internal/awsapi/iamapi"
+	"github.com/heliograph/heliograph/internal/awsapi/lambda"
 	"github.com/heliograph/heliograph/internal/awsapi/logs"
 	"github.com/heliograph/heliograph/internal/awsapi/runtime"
 	"github.com/heliograph/heliograph/internal/awsapi/s3"
@@ -109,6 +110,8 @@ func (a *App) awsHandler() http.Handler {
 		},
 		REST: map[string]wire.REST{
 			"sagemaker": {Handler: runtime.New(a.serving, opt), Path: "/endpoints/", MaxBody: runtime.MaxBody, TooLarge: runtime.ErrTooLarge()},
+			"lambda": {Handler: lambda.New(a.functions, opt), Path: lambda.Prefix, Methods: []string{http.MethodGet, http.MethodPost, http.MethodDelete},
+				MaxBody: lambda.MaxBody, TooLarge: lambda.ErrTooLarge()},
 		},
 		Unsigned: a.iam.UnsignedPrincipal,
 		S3:       s3.New(a.blobs, s3.Options{Authorize: a.iam.Authorize, Logger: a.log, Region: a.cfg.Region, AccountID: a.cfg.AccountID, Hosts: s3Hosts}),

@@ -28,7 +28,7 @@ func (h *house) example(t *testing.T, d iam.Declared, bodies map[string]string) 
 		body = "\xa0"
 		header.Set("Content-Type", "application/cbor")
 	case "rest-json":
-		body = "x"
+		body = "{}"
 	case "rest":
 		if body = bodies[d.Operation]; body != "" {
 			header.Set("Content-Type", "application/json")

@@ -68,6 +68,7 @@ var (
 	errTooLong      = failure{413, "RequestTooLargeException", `{"message":"Request Too Long"}`}
 	errMediaType    = failure{415, "UnsupportedMediaTypeException", `{"message":"Unsupported Media Type"}`}
 	errThrottled    = failure{429, "TooManyRequestsException", `{"message":"Too Many Requests"}`}
+	errNotPermitted = failure{500, "InternalServerErrorException", `{"message": "Internal server error"}`}
 	errInternal     = failure{502, "InternalServerErrorException", `{"message": "Internal server error"}`}
 	errTimeout      = failure{504, "InternalServerErrorException", `{"message": "Endpoint request timed out"}`}
 )

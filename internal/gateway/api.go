@@ -38,7 +38,8 @@ func (g *Gateway) api(x *exchange, r *http.Request, api, stage, path string) {
 		x.fail(errMissingToken)
 		return
 	}
-	if err := g.Authorizer.Authorize(r.Context(), actionInvoke, g.Routes.ARN(rt, r.Method)); err != nil {
+	arn := g.Routes.ARN(rt, r.Method)
+	if err := g.Authorizer.Authorize(r.Context(), actionInvoke, arn); err != nil {
 		g.refuse(x, err)
 		return
 	}
@@ -57,7 +58,7 @@ func (g *Gateway) api(x *exchange, r *http.Request, api, stage, path string) {
 		x.fail(*problem)
 		return
 	}
-	response, err := g.run(r.Context(), rt, event)
+	response, err := g.run(g.Service(r.Context(), arn), rt, event)
 	if err == nil {
 		if rt.Integration == route.Proxy {
 			err = x.proxied(response)
@@ -200,6 +201,12 @@ func (g *Gateway) run(ctx context.Context, rt *route.Route, event []byte) ([]byt
 	return out.response, out.err
 }
 
+// refused reports whether the function's policy doesn't let the route run it.
+func refused(err error) bool {
+	_, ok := errors.AsType[*function.Refusal](err)
+	return ok
+}
+
 // failed answers for a function that did not, and logs why.
 func (g *Gateway) failed(x *exchange, r *http.Request, rt *route.Route, err error) {
 	switch {
@@ -210,6 +217,8 @@ func (g *Gateway) failed(x *exchange, r *http.Request, rt *route.Route, err erro
 		panic(http.ErrAbortHandler) // the client is gone
 	case errors.Is(err, errTimedUp):
 		x.fail(errTimeout)
+	case refused(err):
+		x.fail(errNotPermitted)
 	default:
 		x.fail(errInternal)
 	}

@@ -209,3 +209,20 @@ func FuzzBody(f *testing.F) {
 		}
 	})
 }
+
+// TestRoutesRunFunctionsAsThemselves takes away the permission of one route.
+func TestRoutesRunFunctionsAsThemselves(t *testing.T) {
+	t.Parallel()
+	s := start(t, nil)
+	s.usual(t)
+	s.auth.deny = "lambda:InvokeFunction classify for arn:aws:execute-api:us-east-1:000000000000:default/prod/PUT/blazingtext"
+	for method, want := range map[string]int{"PUT": 500, "POST": 200} {
+		got := s.do(t, method, "/blazingtext", `{"body": "a song"}`)
+		if got.StatusCode != want || want == 500 && (got.body != `{"message": "Internal server error"}` || got.Header.Get("X-Amzn-Errortype") != "InternalServerErrorException") {
+			t.Errorf("%s: %d %s, want %d", method, got.StatusCode, got.body, want)
+		}
+	}
+	if log := s.log.String(); !strings.Contains(log, "not authorized to perform: lambda:InvokeFunction") {
+		t.Errorf("the log is %s", log)
+	}
+}

@@ -3,7 +3,7 @@
 // S3's website hosting does.
 //
 // Every request is authorised for the anonymous principal before anything runs
-// or is read. Bodies and the time to send one, response times and the number of
+// or is read, and what it runs for API Gateway's own. Bodies and the time to send one, response times and the number of
 // functions that run at a time are bounded; a fault is logged once with the
 // request's id, of which the caller learns nothing but the id. How long a client
 // takes to send its headers or to receive is for the http.Server to bound.
@@ -37,7 +37,8 @@ type Routes interface {
 	ARN(r *route.Route, method string) string
 }
 
-// Functions runs functions by name.
+// Functions runs functions by name. For a principal of ctx that may not run the
+// function the error is a *function.Refusal.
 type Functions interface {
 	Invoke(ctx context.Context, name string, config function.Config, event []byte) ([]byte, error)
 }
@@ -76,9 +77,12 @@ type Config struct {
 	Authorizer Authorizer
 	// Anonymous returns ctx with the principal that unsigned requests act as.
 	Anonymous func(ctx context.Context) context.Context
-	Metrics   Metrics // may be nil
-	Audit     Auditor // may be nil
-	Logger    *slog.Logger
+	// Service returns ctx with the principal that runs functions for the request
+	// of the ARN source.
+	Service func(ctx context.Context, source string) context.Context
+	Metrics Metrics // may be nil
+	Audit   Auditor // may be nil
+	Logger  *slog.Logger
 
 	Account     string        // account id that proxy events name
 	RootSite    string        // bucket whose site answers where no route does, or ""

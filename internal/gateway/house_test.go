@@ -51,9 +51,13 @@ func (triager) Triage(_ context.Context, text string) (any, error) {
 type functions struct {
 	*function.Registry
 	extra map[string]func(event []byte) ([]byte, error)
+	auth  *auth
 }
 
 func (f functions) Invoke(ctx context.Context, name string, config function.Config, event []byte) ([]byte, error) {
+	if err := f.auth.Authorize(ctx, "lambda:InvokeFunction", fmt.Sprint(name, " for ", ctx.Value(principal{}))); err != nil {
+		return nil, &function.Refusal{Err: err}
+	}
 	if run, ok := f.extra[name]; ok {
 		return run(event)
 	}
@@ -141,15 +145,22 @@ func start(t testing.TB, change func(*gateway.Config)) *server {
 	}
 	t.Cleanup(func() { _ = blobs.Close() })
 	s := &server{blobs: blobs, log: &lockedBuffer{}, auth: &auth{}, metrics: &observed{}, extra: map[string]func([]byte) ([]byte, error){}}
-	f := functions{function.NewRegistry(invoker{}, triager{}), s.extra}
-	s.routes, err = route.New(t.Context(), route.Options{DB: db, Authorizer: allowed{}, Functions: f, Roles: allowed{}, Region: "us-east-1", Account: "000000000000"})
+	f := functions{function.NewRegistry(invoker{}, triager{}), s.extra, s.auth}
+	permissions, err := function.NewPolicies(t.Context(), db, "us-east-1", "000000000000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.routes, err = route.New(t.Context(), route.Options{DB: db, Authorizer: allowed{}, Functions: f, Permissions: permissions, Roles: allowed{}, Region: "us-east-1", Account: "000000000000"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := gateway.Config{
 		Routes: s.routes, Functions: f, Sites: blobs, Authorizer: s.auth,
 		Anonymous: func(ctx context.Context) context.Context { return context.WithValue(ctx, principal{}, "anonymous") },
-		Metrics:   s.metrics, Logger: slog.New(slog.NewTextHandler(s.log, nil)), Account: "000000000000",
+		Service: func(ctx context.Context, source string) context.Context {
+			return context.WithValue(ctx, principal{}, source)
+		},
+		Metrics: s.metrics, Logger: slog.New(slog.NewTextHandler(s.log, nil)), Account: "000000000000",
 	}
 	if change != nil {
 		change(&config)

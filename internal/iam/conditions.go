@@ -98,7 +98,12 @@ func (s *Service) conditionKeys(ctx context.Context, p *Principal) func(key stri
 			return one(strconv.FormatBool(info.Secure))
 		case name == "useragent" && asked && info.UserAgent != "":
 			return one(info.UserAgent)
-		case strings.HasPrefix(name, "principaltag/") && p.rights != nil:
+		case p.rights == nil:
+		case name == "sourcearn" && p.rights.source != "":
+			return one(p.rights.source)
+		case name == "sourceaccount" && p.rights.source != "":
+			return one(s.cfg.AccountID)
+		case strings.HasPrefix(name, "principaltag/"):
 			for _, t := range p.rights.tags {
 				if strings.EqualFold(t.Key, name[len("principaltag/"):]) {
 					return one(t.Value)

@@ -53,6 +53,13 @@ func (s *Service) UnsignedPrincipal() Principal {
 	return Principal{ARN: "anonymous", AccountID: "anonymous", UserID: "anonymous", rights: &rights{who: s.anonymous.rights.who}}
 }
 
+// ServicePrincipal is a service, such as "apigateway.amazonaws.com", that acts for
+// the resource of the ARN source, as conditions see in aws:SourceArn and
+// aws:SourceAccount. It may do what the policies of resources allow it.
+func (s *Service) ServicePrincipal(service, source string) Principal {
+	return Principal{ARN: service, rights: &rights{who: policy.Principal{Type: policy.Service, ARN: service, Service: service}, source: source}}
+}
+
 // RootPrincipal is what the root key signs as: it may do everything. It is a
 // session of the execution role, since the SageMaker Python SDK reads its role
 // from GetCallerIdentity and refuses users.

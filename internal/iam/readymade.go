@@ -24,10 +24,16 @@ var awsNamed = []struct{ name, description, statements string }{
 	{"CloudWatchLogsReadOnlyAccess", "Reads all logs", `{"Effect":"Allow","Action":["logs:Describe*","logs:Get*","logs:List*","logs:FilterLogEvents"],"Resource":"*"}`},
 	{"IAMFullAccess", "All users, groups, roles and policies: whoever has it can have everything", `{"Effect":"Allow","Action":"iam:*","Resource":"*"}`},
 	{"IAMReadOnlyAccess", "Sees users, groups, roles and policies", `{"Effect":"Allow","Action":["iam:Get*","iam:List*","iam:Simulate*"],"Resource":"*"}`},
+	{"AWSLambda_FullAccess", "All functions and who may call them; routes, with the role for functions",
+		`{"Effect":"Allow","Action":["lambda:*","iam:GetRole","iam:ListRoles"],"Resource":"*"},` +
+			`{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{"StringEquals":{"iam:PassedToService":"lambda.amazonaws.com"}}}`},
+	{"AWSLambda_ReadOnlyAccess", "Sees functions and who may call them", `{"Effect":"Allow","Action":["lambda:Get*","lambda:List*"],"Resource":"*"}`},
+	{"service-role/AWSLambdaRole", "Calls all functions", `{"Effect":"Allow","Action":"lambda:InvokeFunction","Resource":"*"}`},
 	{"service-role/AWSLambdaBasicExecutionRole", "What a function needs to write its log",
 		`{"Effect":"Allow","Action":["logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents"],"Resource":"*"}`},
-	{"service-role/HeliographFunctionPolicy", "What built-in functions run with: they ask endpoints",
-		`{"Effect":"Allow","Action":"sagemaker:InvokeEndpoint","Resource":"arn:aws:sagemaker:*:*:endpoint/*"}`},
+	{"service-role/HeliographFunctionPolicy", "What built-in functions run with: they ask endpoints, and look which there are",
+		`{"Effect":"Allow","Action":"sagemaker:InvokeEndpoint","Resource":"arn:aws:sagemaker:*:*:endpoint/*"},` +
+			`{"Effect":"Allow","Action":"sagemaker:ListEndpoints","Resource":"*"}`},
 }
 
 // readyMade are the managed policies that come with the product, by ARN: the

@@ -15,6 +15,7 @@ type rights struct {
 	policies policy.Policies
 	tags     []Tag
 	session  *openSession // nil for those that no session token made
+	source   string       // of a service: the ARN of what it acts for
 }
 
 // userPrincipal is a user with their rights: what their own policies and those

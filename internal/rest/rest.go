@@ -130,6 +130,11 @@ type handler struct {
 // actionExtension is where the OpenAPI document has an operation's permission.
 const actionExtension = "x-iam-action"
 
+// also declares the actions that an operation asks for besides its own.
+func also(actions ...string) map[string]any { return map[string]any{alsoExtension: actions} }
+
+const alsoExtension = "x-iam-also"
+
 // Operations lists what is offered, with the action of each.
 func (h *handler) Operations() []iam.Declared {
 	all := []iam.Declared{
@@ -139,7 +144,8 @@ func (h *handler) Operations() []iam.Declared {
 	for path, item := range h.spec.Paths {
 		for _, op := range operationsOf(item) {
 			action, _ := op.Extensions[actionExtension].(string)
-			all = append(all, iam.Declared{Service: "heliograph", Scope: "heliograph", Operation: op.OperationID, Protocol: "rest", Method: op.Method, Path: path, Action: action})
+			also, _ := op.Extensions[alsoExtension].([]string)
+			all = append(all, iam.Declared{Service: "heliograph", Scope: "heliograph", Operation: op.OperationID, Protocol: "rest", Method: op.Method, Path: path, Action: action, Also: also})
 		}
 	}
 	return all
@@ -175,7 +181,10 @@ func (a *api) requestID(ctx context.Context) string {
 //
 // action is the permission that it needs; the service that it calls asks for it.
 func operation[In, Out any](a *api, h huma.API, action string, op huma.Operation, fn func(context.Context, *In) (*Out, error)) {
-	op.Extensions = map[string]any{actionExtension: action}
+	if op.Extensions == nil {
+		op.Extensions = map[string]any{}
+	}
+	op.Extensions[actionExtension] = action
 	huma.Register(h, op, func(ctx context.Context, in *In) (*Out, error) {
 		iam.SetOperation(ctx, op.OperationID)
 		out, err := fn(ctx, in)

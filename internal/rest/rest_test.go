@@ -47,7 +47,11 @@ func start(t *testing.T, change func(*rest.Options)) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes, err := route.New(t.Context(), route.Options{DB: db, Authorizer: auth, Roles: auth.ForService("lambda.amazonaws.com", "function"), Role: auth.RoleARN(iam.FunctionRole), Region: "us-east-1", Account: "000000000000",
+	permissions, err := function.NewPolicies(t.Context(), db, "us-east-1", "000000000000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := route.New(t.Context(), route.Options{DB: db, Permissions: permissions, Authorizer: auth, Roles: auth.ForService("lambda.amazonaws.com", "function"), Role: auth.RoleARN(iam.FunctionRole), Region: "us-east-1", Account: "000000000000",
 		Functions: functions{function.NewRegistry(nil, nil)}})
 	if err != nil {
 		t.Fatal(err)

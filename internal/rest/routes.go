@@ -83,6 +83,7 @@ func (a *api) routes(h huma.API) {
 		Summary:      "Create or replace a route",
 		Errors:       []int{400, 401, 403, 409, 422},
 		MaxBodyBytes: 64 << 10,
+		Extensions:   also("lambda:AddPermission", "iam:PassRole"),
 	}, func(ctx context.Context, in *putInput) (*routeBody, error) {
 		r, err := a.Routes.Put(ctx, route.Route{
 			Path:        in.path(),

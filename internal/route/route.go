@@ -37,6 +37,7 @@ type Route struct {
 	Function    string      `json:"function"`
 	Integration Integration `json:"integration"`
 	Config      Config      `json:"config"`
+	Permission  string      `json:"permission,omitempty"` // id of the statement that lets it run the function; "": it never had one
 	Created     time.Time   `json:"created"`
 	Updated     time.Time   `json:"updated"`
 }

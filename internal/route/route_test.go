@@ -2,7 +2,9 @@ package route_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,6 +52,44 @@ func (a *auth) Pass(ctx context.Context, role, source string) error {
 	return a.Authorize(ctx, "iam:PassRole", role+" for "+source)
 }
 
+// permissions keeps grants as the functions do, in the same database.
+type permissions struct {
+	grants  *store.Collection[[]string]
+	inForce map[string][]string // as of the last Reload
+	fail    error               // of every change
+}
+
+func newPermissions(db *store.DB) *permissions {
+	return &permissions{grants: store.NewCollection[[]string](db, "grant")}
+}
+
+func (p *permissions) Grant(ctx context.Context, function, sid string, arns []string) error {
+	if err := p.Revoke(ctx, function, sid); err != nil {
+		return err
+	}
+	_, err := p.grants.Create(ctx, store.Record[[]string]{Name: function + " " + sid, Doc: arns})
+	return err
+}
+
+func (p *permissions) Revoke(ctx context.Context, function, sid string) error {
+	if p.fail != nil {
+		return p.fail
+	}
+	if _, err := p.grants.Delete(ctx, function+" "+sid, nil); !errs.Is(err, errs.NotFound) {
+		return err
+	}
+	return nil
+}
+
+func (p *permissions) Reload(ctx context.Context) error {
+	all, _, err := p.grants.List(ctx, store.Query{Order: store.ByName})
+	p.inForce = map[string][]string{}
+	for _, r := range all {
+		p.inForce[r.Name] = r.Doc
+	}
+	return err
+}
+
 func open(t *testing.T, path string, a *auth) *route.Service {
 	t.Helper()
 	db, err := store.Open(t.Context(), path)
@@ -61,7 +101,7 @@ func open(t *testing.T, path string, a *auth) *route.Service {
 			t.Error(err)
 		}
 	})
-	s, err := route.New(t.Context(), route.Options{DB: db, Authorizer: a, Functions: functions{}, Roles: a, Role: "arn:aws:iam::000000000000:role/F", Region: "us-east-1", Account: "000000000000"})
+	s, err := route.New(t.Context(), route.Options{DB: db, Authorizer: a, Functions: functions{}, Permissions: newPermissions(db), Roles: a, Role: "arn:aws:iam::000000000000:role/F", Region: "us-east-1", Account: "000000000000"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,4 +304,62 @@ func FuzzPath(f *testing.F) {
 			t.Fatalf("%q passes", path)
 		}
 	})
+}
+
+// TestPermissionsGoWithRoutes holds what routes may run against what they are.
+func TestPermissionsGoWithRoutes(t *testing.T) {
+	t.Parallel()
+	a := &auth{}
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	granted := newPermissions(db)
+	s, err := route.New(t.Context(), route.Options{DB: db, Authorizer: a, Functions: functions{}, Permissions: granted, Roles: a, Region: "us-east-1", Account: "000000000000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(all map[string]string) {
+		t.Helper()
+		got := map[string]string{}
+		for id, arns := range granted.inForce {
+			id = id[:strings.LastIndexByte(id, '-')] // a digest
+			got[id] = strings.ReplaceAll(strings.Join(arns, " "), "arn:aws:execute-api:us-east-1:000000000000:default/*/", "")
+		}
+		if !maps.Equal(got, all) {
+			t.Errorf("granted is %v, want %v", got, all)
+		}
+	}
+	mustPut(t, s, classify("/a"))
+	mustPut(t, s, route.Route{Path: "/v1/b.c~d", Function: "triage", Methods: []string{"ANY"}})
+	want(map[string]string{"classify route-a": "POST/a PUT/a", "triage route-v1-b-c-d": "*/v1/b.c~d"})
+	mustPut(t, s, route.Route{Path: "/a", Function: "triage", Methods: []string{"GET"}})
+	want(map[string]string{"triage route-a": "GET/a", "triage route-v1-b-c-d": "*/v1/b.c~d"})
+	if _, err := s.Put(t.Context(), classify("/A")); !errs.Is(err, errs.Conflict) {
+		t.Errorf("another spelling: %v", err)
+	}
+	if _, err := s.Delete(t.Context(), "/v1/b.c~d"); err != nil {
+		t.Fatal(err)
+	}
+	want(map[string]string{"triage route-a": "GET/a"})
+	a.deny = "lambda:AddPermission"
+	if _, err := s.Put(t.Context(), classify("/c")); !errs.Is(err, errs.Denied) || s.Table().Lookup("default", "/c") != nil {
+		t.Errorf("without the right to give permissions: %v", err)
+	}
+	if last := a.asked[len(a.asked)-1]; last != "lambda:AddPermission arn:aws:lambda:us-east-1:000000000000:function:classify" {
+		t.Errorf("asked was %s", last)
+	}
+	a.deny = ""
+	granted.fail = errors.New("the disk is on fire")
+	if _, err := s.Put(t.Context(), classify("/c")); err == nil {
+		t.Error("a route is put without its permission")
+	}
+	if _, err := s.Delete(t.Context(), "/a"); err == nil {
+		t.Error("a route is gone without its permission")
+	}
+	granted.fail = nil
+	if list, err := s.List(t.Context()); err != nil || len(list) != 1 || list[0].Path != "/a" {
+		t.Errorf("after two failures there are %+v (%v)", list, err)
+	}
 }

@@ -30,22 +30,35 @@ type Roles interface {
 	Pass(ctx context.Context, roleARN, source string) error
 }
 
+// Permissions keeps in the functions' policies which routes may run them.
+type Permissions interface {
+	// Grant lets requests that the ARNs name, which may have wildcards, run the
+	// function, in the statement with the id sid; Revoke takes that away. Both are
+	// part of ctx's transaction, and in force after Reload.
+	Grant(ctx context.Context, function, sid string, arns []string) error
+	Revoke(ctx context.Context, function, sid string) error
+	Reload(ctx context.Context) error
+}
+
 // Options is what a Service needs.
 type Options struct {
-	DB         *store.DB
-	Authorizer Authorizer
-	Functions  Functions
-	Roles      Roles
-	Role       string // ARN of what functions act as
-	Region     string
-	Account    string
+	DB          *store.DB
+	Authorizer  Authorizer
+	Functions   Functions
+	Permissions Permissions
+	Roles       Roles
+	Role        string // ARN of what functions act as
+	Region      string
+	Account     string
 }
 
 // Service keeps the routes. It is safe for concurrent use.
 type Service struct {
+	db              *store.DB
 	records         *store.Collection[Route]
 	auth            Authorizer
 	functions       Functions
+	permissions     Permissions
 	roles           Roles
 	role            string
 	region, account string
@@ -57,13 +70,18 @@ type Service struct {
 // New returns a service with the routes that the database holds.
 func New(ctx context.Context, opt Options) (*Service, error) {
 	s := &Service{
-		records:   store.NewCollection[Route](opt.DB, "route"),
-		auth:      opt.Authorizer,
-		functions: opt.Functions,
-		roles:     opt.Roles,
-		role:      opt.Role,
-		region:    opt.Region,
-		account:   opt.Account,
+		db:          opt.DB,
+		records:     store.NewCollection[Route](opt.DB, "route"),
+		auth:        opt.Authorizer,
+		functions:   opt.Functions,
+		permissions: opt.Permissions,
+		roles:       opt.Roles,
+		role:        opt.Role,
+		region:      opt.Region,
+		account:     opt.Account,
+	}
+	if err := s.grantOld(ctx); err != nil {
+		return nil, fmt.Errorf("route: permissions: %w", err)
 	}
 	if err := s.reload(ctx); err != nil {
 		return nil, fmt.Errorf("route: load: %w", err)
@@ -80,7 +98,9 @@ func (s *Service) ARN(r *Route, method string) string {
 }
 
 // Put creates the route of r's path, or replaces it, and returns it as stored.
-// An empty API, Methods or Integration means the default.
+// An empty API, Methods or Integration means the default. The route's permission
+// to run its function is given with it, for which the caller needs
+// lambda:AddPermission on the function.
 func (s *Service) Put(ctx context.Context, r Route) (Route, error) {
 	if err := s.auth.Authorize(ctx, "apigateway:PUT", s.resource(r.Path)); err != nil {
 		return Route{}, err
@@ -92,23 +112,43 @@ func (s *Service) Put(ctx context.Context, r Route) (Route, error) {
 	if err := s.roles.Pass(ctx, s.role, s.resource(r.Path)); err != nil {
 		return Route{}, err
 	}
+	if err := s.authorizePermission(ctx, r.Function); err != nil {
+		return Route{}, err
+	}
 	s.change.Lock()
 	defer s.change.Unlock()
 	var stored store.Record[Route]
-	replace := func(old *store.Record[Route]) error {
-		if old.Name != name(r.API, r.Path) {
-			return errs.New(errs.Conflict, "ConflictException", "There is a route %s already, which differs from %s in upper and lower case only.", old.Doc.Path, r.Path)
-		}
-		old.Doc = r
-		return nil
-	}
-	if stored, err = s.records.Update(ctx, name(r.API, r.Path), replace); errs.Is(err, errs.NotFound) {
-		stored, err = s.records.Create(ctx, store.Record[Route]{Name: name(r.API, r.Path), Doc: r})
-	}
+	err = s.db.Tx(ctx, func(ctx context.Context) error {
+		stored, err = s.write(ctx, r)
+		return err
+	})
 	if err != nil {
 		return Route{}, err
 	}
 	return timed(stored), s.reload(ctx)
+}
+
+// write stores a route and gives it its permission, in the transaction of ctx.
+func (s *Service) write(ctx context.Context, r Route) (stored store.Record[Route], err error) {
+	r.Permission = permissionID(&r)
+	former := ""
+	stored, err = s.records.Update(ctx, name(r.API, r.Path), func(old *store.Record[Route]) error {
+		if old.Name != name(r.API, r.Path) {
+			return errs.New(errs.Conflict, "ConflictException", "There is a route %s already, which differs from %s in upper and lower case only.", old.Doc.Path, r.Path)
+		}
+		former, old.Doc = old.Doc.Function, r
+		return nil
+	})
+	if errs.Is(err, errs.NotFound) {
+		stored, err = s.records.Create(ctx, store.Record[Route]{Name: name(r.API, r.Path), Doc: r})
+	}
+	if err == nil && former != "" && former != r.Function {
+		err = s.permissions.Revoke(ctx, former, r.Permission)
+	}
+	if err == nil {
+		err = s.permissions.Grant(ctx, r.Function, r.Permission, s.sources(&r))
+	}
+	return stored, err
 }
 
 // Get returns the route of that path, or a NotFound error.
@@ -131,18 +171,26 @@ func (s *Service) List(ctx context.Context) ([]Route, error) {
 	return s.all(ctx)
 }
 
-// Delete removes the route of that path and returns it, or a NotFound error.
+// Delete removes the route of that path, with its permission, and returns it, or
+// a NotFound error.
 func (s *Service) Delete(ctx context.Context, path string) (Route, error) {
 	if err := s.auth.Authorize(ctx, "apigateway:DELETE", s.resource(path)); err != nil {
 		return Route{}, err
 	}
 	s.change.Lock()
 	defer s.change.Unlock()
-	old, err := s.records.Delete(ctx, name(DefaultAPI, path), func(r store.Record[Route]) error {
-		if r.Doc.Path != path {
-			return notFound(nil, path)
+	var old store.Record[Route]
+	err := s.db.Tx(ctx, func(ctx context.Context) (err error) {
+		old, err = s.records.Delete(ctx, name(DefaultAPI, path), func(r store.Record[Route]) error {
+			if r.Doc.Path != path {
+				return notFound(nil, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
+		return s.permissions.Revoke(ctx, old.Doc.Function, old.Doc.Permission)
 	})
 	if err != nil {
 		return Route{}, notFound(err, path)
@@ -167,9 +215,12 @@ func (s *Service) all(ctx context.Context) ([]Route, error) {
 	}
 }
 
-// reload makes the table of what is stored. A change that was stored is reloaded
-// even if its caller is gone by then.
+// reload puts the permissions in force and makes the table of what is stored. A
+// change that was stored is reloaded even if its caller is gone by then.
 func (s *Service) reload(ctx context.Context) error {
+	if err := s.permissions.Reload(ctx); err != nil {
+		return err
+	}
 	routes, err := s.all(context.WithoutCancel(ctx))
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/heliograph/heliograph/internal/errs"
@@ -36,8 +37,9 @@ type RouterOptions struct {
 // REST is a REST-JSON service.
 type REST struct {
 	Handler http.Handler
-	Path    string // unsigned requests under this path get this service's form of error, e.g. "/endpoints/"
-	MaxBody int64  // bytes; 0: DefaultMaxBody
+	Path    string   // unsigned requests under this path get this service's form of error, e.g. "/endpoints/"
+	Methods []string // that those requests have; nil: POST
+	MaxBody int64    // bytes; 0: DefaultMaxBody
 	// TooLarge is the service's own error for a body over MaxBody; nil: a general one.
 	TooLarge error
 }
@@ -159,11 +161,19 @@ func (rt *router) route(r *http.Request) route {
 		return rt.unknown(writeRESTError, unknownService(service))
 	}
 	for name, rest := range rt.opt.REST {
-		if r.Method == http.MethodPost && rest.Path != "" && strings.HasPrefix(r.URL.Path, rest.Path) {
+		if rest.Path != "" && strings.HasPrefix(r.URL.Path, rest.Path) && rest.takes(r.Method) {
 			return rt.rest[name]
 		}
 	}
 	return rt.s3()
+}
+
+// takes reports whether unsigned requests of the method may be the service's.
+func (rest *REST) takes(method string) bool {
+	if rest.Methods == nil {
+		return method == http.MethodPost
+	}
+	return slices.Contains(rest.Methods, method)
 }
 
 func (rt *router) s3() route {

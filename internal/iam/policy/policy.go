@@ -38,7 +38,7 @@ const (
 )
 
 // Limits on documents, in characters; white space outside strings does not count
-// (see Size), but for MaxBytes and MaxBucket.
+// (see Size), but for MaxBytes, MaxBucket and MaxFunction.
 const (
 	MaxBytes       = 128 << 10 // of any document, white space included
 	MaxManaged     = 6144      // a managed policy
@@ -48,6 +48,7 @@ const (
 	MaxTrust       = 2048      // a role's trust policy
 	MaxSession     = 2048      // a session policy
 	MaxBucket      = 20 << 10  // bytes of a bucket policy
+	MaxFunction    = 20 << 10  // bytes of a function policy
 )
 
 // Document is a policy as Parse returned it. Its members are for reading.
