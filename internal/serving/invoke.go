@@ -63,7 +63,7 @@ func (s *Service) Invoke(ctx context.Context, in InvokeInput) (InvokeOutput, err
 	start := time.Now()
 	variants.shadow(s, l, in, start)
 	v.meter.counted.underWay.Add(1)
-	body, model, err := s.invoke(ctx, l, v, in, start.Add(s.opt.Timeout))
+	body, model, err := s.invoke(ctx, l, v, in, start)
 	v.meter.counted.underWay.Add(-1)
 	v.meter.observe(err, time.Since(start), model)
 	if err != nil {
@@ -95,8 +95,9 @@ func (s *Service) variantFor(ctx context.Context, l *live, target string) (varia
 	return variants, v, nil
 }
 
-// invoke computes an answer when its turn has come, and tells how long its model took.
-func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, deadline time.Time) (body []byte, took time.Duration, err error) {
+// invoke computes the answer to a request that came at start, when its turn has
+// come, and tells how long its model took.
+func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, start time.Time) (body []byte, took time.Duration, err error) {
 	if v.slots != nil {
 		select {
 		case v.slots <- struct{}{}:
@@ -106,18 +107,23 @@ func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInpu
 				"Rate exceeded: variant %s of endpoint %s answers at most %d requests at once (MaxConcurrency).", v.name, l.name, cap(v.slots))
 		}
 	}
-	if err := s.takeTurn(ctx); err != nil {
-		return nil, 0, err
+	begun := start
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		if err := s.awaitTurn(ctx); err != nil {
+			return nil, 0, err
+		}
+		begun = time.Now()
 	}
 	defer func() { <-s.slots }()
-	begun := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
 			s.opt.Log.Error("panic while predicting", "endpoint", l.name, "variant", v.name, "panic", p, "stack", string(debug.Stack()))
 			body, err = nil, errs.New(errs.Internal, "InternalFailure", "The model could not be run; the server's log has the cause.")
 		}
 	}()
-	body, err = s.predict(ctx, v, in, deadline)
+	body, err = s.predict(ctx, v, in, start.Add(s.opt.Timeout))
 	took = time.Since(begun)
 	if refusal, ok := err.(*refusal); ok {
 		return nil, took, s.modelError(l, v, refusal)
@@ -125,14 +131,9 @@ func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInpu
 	return body, took, err
 }
 
-// takeTurn waits for one of the slots; their number keeps memory and latency
+// awaitTurn waits for one of the slots; their number keeps memory and latency
 // bounded when more requests come than can be answered.
-func (s *Service) takeTurn(ctx context.Context) error {
-	select {
-	case s.slots <- struct{}{}:
-		return nil
-	default:
-	}
+func (s *Service) awaitTurn(ctx context.Context) error {
 	if s.waiting.Add(1) > int64(s.opt.Queue) {
 		s.waiting.Add(-1)
 		return errs.New(errs.Unavailable, "ServiceUnavailable", "The server has too many requests waiting; try again.")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/heliograph/heliograph/fasttext"
 )
@@ -16,7 +17,8 @@ func (s *Service) predict(ctx context.Context, v *variant, in InvokeInput, deadl
 	req := requests.Get().(*request)
 	defer req.recycle()
 	req.first = in.firstLine
-	if err := req.read(in.ContentType, string(in.Body)); err != nil {
+	// The texts are parts of the body, which nobody changes before the answer.
+	if err := req.read(in.ContentType, unsafe.String(unsafe.SliceData(in.Body), len(in.Body))); err != nil {
 		return nil, err
 	}
 	limit := in.maxAnswer
@@ -45,15 +47,15 @@ func (r *request) read(contentType, body string) error {
 // texts are shared among the processors.
 func (v *variant) answer(ctx context.Context, req *request, limit int, deadline time.Time) ([]byte, error) {
 	n := len(req.texts)
-	parts := make([]answer, max(1, min(runtime.GOMAXPROCS(0), n/textsPerPart)))
-	if len(parts) == 1 {
-		w := &parts[0]
+	if n < 2*textsPerPart || runtime.GOMAXPROCS(0) == 1 {
+		w := &req.answer
 		w.begin(v, req, n, limit)
 		if err := v.answerPart(ctx, req, w, 0, n, deadline); err != nil {
 			return nil, err
 		}
 		return w.end(), nil
 	}
+	parts := make([]answer, min(runtime.GOMAXPROCS(0), n/textsPerPart))
 	faults := make([]error, len(parts))
 	panics := make([]any, len(parts))
 	var all sync.WaitGroup
@@ -141,7 +143,7 @@ type answer struct {
 
 // begin makes room for the answer to n texts.
 func (w *answer) begin(v *variant, req *request, n, limit int) {
-	w.lines, w.limit = req.lines, limit
+	w.lines, w.limit, w.n = req.lines, limit, 0
 	each := 64 * min(req.k, v.labels, 8)
 	if !v.model.Supervised() {
 		each = 24 * v.model.Args().Dim

@@ -18,6 +18,7 @@ type request struct {
 
 	predictions []fasttext.Prediction
 	vector      []float32
+	answer      answer // to all texts, if nobody shares them
 }
 
 var requests = sync.Pool{New: func() any { return new(request) }}
@@ -25,6 +26,7 @@ var requests = sync.Pool{New: func() any { return new(request) }}
 // recycle gives the scratch back. What a giant request made is left to the
 // garbage collector.
 func (r *request) recycle() {
+	r.answer.buf = nil
 	clear(r.texts) // so that the body can be collected
 	clear(r.predictions[:cap(r.predictions)])
 	r.texts, r.ks, r.k, r.lines, r.first = r.texts[:0], r.ks[:0], 0, false, 0
