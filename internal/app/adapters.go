@@ -2,6 +2,9 @@ package app
 
 import (
 	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
@@ -83,6 +86,42 @@ type requests struct {
 	took  *telemetry.Histogram
 }
 
+// calls counts what the control listener answered. It finds the series of calls
+// that were counted before at once: services, operations and kinds of status are few.
+type calls struct {
+	requests
+	mu    sync.Mutex // of who adds one
+	known atomic.Pointer[map[callName]callSeries]
+}
+
+type callName struct {
+	service, operation string
+	class              int // of the status: its first digit
+}
+
+type callSeries struct {
+	count interface{ Inc() }
+	took  interface{ Observe(seconds float64) }
+}
+
+func (c *calls) of(name callName, status int) callSeries {
+	if known := c.known.Load(); known != nil {
+		if s, ok := (*known)[name]; ok {
+			return s
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := map[callName]callSeries{}
+	if known := c.known.Load(); known != nil {
+		next = maps.Clone(*known)
+	}
+	s := callSeries{c.count.With(name.service, name.operation, statusClass(status)), c.took.With(name.service)}
+	next[name] = s
+	c.known.Store(&next)
+	return s
+}
+
 // latencies are the bounds of request times, in seconds.
 var latencies = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
@@ -93,9 +132,10 @@ func (r requests) ObserveRequest(target, method string, status int, took time.Du
 }
 
 // ObserveCall is the control listener's count.
-func (r requests) ObserveCall(service, operation string, status int, took time.Duration) {
-	r.count.Inc(service, operation, statusClass(status))
-	r.took.Observe(took.Seconds(), service)
+func (c *calls) ObserveCall(service, operation string, status int, took time.Duration) {
+	s := c.of(callName{service, operation, status / 100}, status)
+	s.count.Inc()
+	s.took.Observe(took.Seconds())
 }
 
 func statusClass(status int) string {

@@ -37,7 +37,7 @@ func (a *App) controlHandler() http.Handler {
 	mux.Handle("/api/", a.restHandler())
 	mux.Handle("/", aws)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if service := iam.ScopeService(r); service != "" && service != restService || r.Header.Get("X-Amz-Target") != "" {
+		if service := iam.ScopeService(r); service != "" && service != restService || len(r.Header["X-Amz-Target"]) > 0 {
 			aws.ServeHTTP(w, r)
 			return
 		}
@@ -84,11 +84,11 @@ func answer(w http.ResponseWriter, status int, text string) {
 }
 
 // apiRequests counts what the AWS APIs and the REST API answered.
-func (a *App) apiRequests() requests {
-	return requests{
+func (a *App) apiRequests() *calls {
+	return &calls{requests: requests{
 		a.metrics.Counter("heliograph_api_requests_total", "Requests of the AWS APIs and the REST API.", "service", "operation", "status"),
 		a.metrics.Histogram("heliograph_api_request_seconds", "Time to answer a request of the AWS APIs and the REST API.", latencies, "service"),
-	}
+	}}
 }
 
 func (a *App) awsHandler() http.Handler {

@@ -20,18 +20,25 @@ const (
 	bodyPartTimeout   = 30 * time.Second // this
 )
 
+// The values of headers that every answer has. They are shared, and of full
+// capacity, so that who adds to one gets a copy.
+var (
+	noSniff    = []string{"nosniff"}
+	sandbox    = []string{"sandbox; frame-ancestors 'none'"}
+	noFrames   = []string{"DENY"}
+	noReferrer = []string{"no-referrer"}
+)
+
 // guardDoor is in front of everything: it refuses requests with too many
 // headers, bounds how slowly a body may come, and sets what every answer has.
 func guardDoor(next http.Handler, control bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
+		h["X-Content-Type-Options"] = noSniff
 		if control {
 			// An object that somebody opens in a browser must not act in the name of
 			// this origin. Pages of the server's own set a policy that fits them.
-			h.Set("Content-Security-Policy", "sandbox; frame-ancestors 'none'")
-			h.Set("X-Frame-Options", "DENY")
-			h.Set("Referrer-Policy", "no-referrer")
+			h["Content-Security-Policy"], h["X-Frame-Options"], h["Referrer-Policy"] = sandbox, noFrames, noReferrer
 		}
 		if r.TLS != nil && !isLocal(r.Host) {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
@@ -42,7 +49,9 @@ func guardDoor(next http.Handler, control bool) http.Handler {
 			return
 		}
 		if control && r.Body != nil && r.Body != http.NoBody {
-			r.Body = &steadyBody{ReadCloser: r.Body, control: http.NewResponseController(w), within: bodyPartTimeout}
+			if deadline, ok := w.(readDeadline); ok { // not every writer has a connection
+				r.Body = &steadyBody{ReadCloser: r.Body, connection: deadline, within: bodyPartTimeout}
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -69,19 +78,21 @@ func countHeaders(h http.Header) (n int) {
 // going away.
 type steadyBody struct {
 	io.ReadCloser
-	control *http.ResponseController
-	within  time.Duration
-	left    int // bytes until the deadline is moved; 0: there is none
+	connection readDeadline
+	within     time.Duration
+	left       int // bytes until the deadline is moved; 0: there is none
 }
+
+type readDeadline interface{ SetReadDeadline(time.Time) error }
 
 func (b *steadyBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		_ = b.control.SetReadDeadline(time.Now().Add(b.within)) // not every writer has a connection
+		_ = b.connection.SetReadDeadline(time.Now().Add(b.within))
 		b.left = bodyPart
 	}
 	n, err := b.ReadCloser.Read(p)
 	if b.left -= n; err != nil {
-		_ = b.control.SetReadDeadline(time.Time{})
+		_ = b.connection.SetReadDeadline(time.Time{})
 		b.left = 0
 	}
 	return n, err
@@ -89,7 +100,7 @@ func (b *steadyBody) Read(p []byte) (int, error) {
 
 func (b *steadyBody) Close() error {
 	if b.left > 0 {
-		_ = b.control.SetReadDeadline(time.Time{})
+		_ = b.connection.SetReadDeadline(time.Time{})
 		b.left = 0
 	}
 	return b.ReadCloser.Close()

@@ -268,7 +268,7 @@ func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	outcome := make(chan error, 2)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := &steadyBody{ReadCloser: r.Body, control: http.NewResponseController(w), within: 50 * time.Millisecond}
+		body := &steadyBody{ReadCloser: r.Body, connection: http.NewResponseController(w), within: 50 * time.Millisecond}
 		_, err := io.ReadAll(body)
 		outcome <- err
 	}))

@@ -48,7 +48,7 @@ func (b *logBuffer) String() string {
 
 // mustServe starts a server on free ports, in a new folder unless change names
 // one, after prepare has seen it.
-func mustServe(t *testing.T, change func(*Config), prepare ...func(*App)) *house {
+func mustServe(t testing.TB, change func(*Config), prepare ...func(*App)) *house {
 	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Data, cfg.ControlListen, cfg.PublicListen = t.TempDir(), "127.0.0.1:0", "127.0.0.1:0"
@@ -106,7 +106,7 @@ func (h *house) mustUser(t *testing.T, name, policy string) iam.Key {
 }
 
 // sign signs a request as AWS's clients do.
-func sign(t *testing.T, r *http.Request, body string, key iam.Key, service string, at time.Time) {
+func sign(t testing.TB, r *http.Request, body string, key iam.Key, service string, at time.Time) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(body))
 	hash := hex.EncodeToString(sum[:])

@@ -57,7 +57,7 @@ type Metrics interface {
 
 // Auditor is told how requests ended that failed, or of which nothing was decided.
 type Auditor interface {
-	Ended(ctx context.Context, resource, code string) error
+	Ended(r *http.Request, code string) error
 }
 
 // Limits of API Gateway.
@@ -156,7 +156,7 @@ func (g *Gateway) audit(x *exchange, r *http.Request) {
 	} else if code == "" {
 		code = strconv.Itoa(x.status)
 	}
-	if err := g.Audit.Ended(r.Context(), r.Method+" "+r.URL.Path, code); err != nil {
+	if err := g.Audit.Ended(r, code); err != nil {
 		g.Logger.Error("gateway: the end of a request could not be recorded in the audit trail", "request_id", x.request, "error", err)
 	}
 }

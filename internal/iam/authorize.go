@@ -17,11 +17,11 @@ import (
 // The decision is in the audit trail before it is returned; if it can't be, the
 // error is Internal.
 func (s *Service) Authorize(ctx context.Context, action, resource string) error {
-	p, ok := PrincipalOf(ctx)
-	if !ok {
+	p := principalOf(ctx)
+	if p == nil {
 		return errs.New(errs.Unauthenticated, CodeMissingToken, "Missing Authentication Token")
 	}
-	own, err := s.resourcePolicy(ctx, &p, action, resource)
+	own, err := s.resourcePolicy(ctx, p, action, resource)
 	if err != nil {
 		return err
 	}
@@ -31,15 +31,15 @@ func (s *Service) Authorize(ctx context.Context, action, resource string) error 
 // AuthorizeResource is Authorize with the resource's own policy at hand, such as
 // the trust policy of a role; nil if it has none.
 func (s *Service) AuthorizeResource(ctx context.Context, action, resource string, own *policy.Attached) error {
-	p, ok := PrincipalOf(ctx)
-	if !ok {
+	p := principalOf(ctx)
+	if p == nil {
 		return errs.New(errs.Unauthenticated, CodeMissingToken, "Missing Authentication Token")
 	}
 	p, err := s.current(ctx, p)
 	if err != nil {
 		return err
 	}
-	d := s.decide(ctx, &p, action, resource, own)
+	d := s.decide(ctx, p, action, resource, own)
 	entry := audit.Entry{Principal: p.ARN, Key: p.AccessKeyID, Action: action, Resource: resource, Policy: d.Policy, Statement: statementName(d)}
 	if d.Allowed {
 		entry.Decision, entry.Durable = audit.Allowed, durable(action)

@@ -200,13 +200,37 @@ func appendHeader(b []byte, r *http.Request, name string) []byte {
 			return append(b, strings.Join(r.TransferEncoding, ",")...)
 		}
 	}
-	for i, v := range r.Header[textproto.CanonicalMIMEHeaderKey(name)] {
+	for i, v := range r.Header[headerKey(name)] {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = appendValue(b, v)
 	}
 	return b
+}
+
+// headerKey is textproto.CanonicalMIMEHeaderKey for the lower-case name of a
+// header, without an allocation for those that clients sign.
+func headerKey(name string) string {
+	switch name {
+	case "accept":
+		return "Accept"
+	case "content-type":
+		return "Content-Type"
+	case "amz-sdk-invocation-id":
+		return "Amz-Sdk-Invocation-Id"
+	case "amz-sdk-request":
+		return "Amz-Sdk-Request"
+	case "x-amz-content-sha256":
+		return "X-Amz-Content-Sha256"
+	case "x-amz-date":
+		return "X-Amz-Date"
+	case "x-amz-security-token":
+		return "X-Amz-Security-Token"
+	case "x-amz-target":
+		return "X-Amz-Target"
+	}
+	return textproto.CanonicalMIMEHeaderKey(name)
 }
 
 func appendValue(b []byte, v string) []byte {

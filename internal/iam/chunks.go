@@ -12,7 +12,7 @@ import (
 // ("Signature calculations for the Authorization header: transferring payload
 // in multiple chunks" of the S3 API reference). It is not safe for concurrent use.
 type ChunkVerifier struct {
-	key          []byte
+	key          *signingKey
 	stamp, scope string
 	previous     string
 }
@@ -39,7 +39,7 @@ func (v *ChunkVerifier) verify(algorithm, middle, signature string, data []byte)
 	toSign = append(toSign, v.previous+"\n"...)
 	toSign = append(toSign, middle...)
 	toSign = hex.AppendEncode(toSign, sum[:])
-	if v.previous == "" || !matches(v.key, toSign, signature) {
+	if v.previous == "" || !v.key.signed(toSign, signature) {
 		v.previous = ""
 		return errs.New(errs.Unauthenticated, CodeMismatch, "The signature of a chunk of the body does not match the one computed for it.")
 	}

@@ -161,32 +161,57 @@ func (b *verifiedBody) Read(p []byte) (int, error) {
 
 func (b *verifiedBody) Close() error { return b.body.Close() }
 
-// readBody reads the whole body and puts a copy in its place.
+// readBody reads the whole body and puts a Body in its place.
 func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	var buf bytes.Buffer
-	if 0 < r.ContentLength && r.ContentLength <= limit {
-		buf.Grow(int(min(r.ContentLength, 64<<10)) + bytes.MinRead) // more only as bytes arrive
-	}
-	_, err := buf.ReadFrom(io.LimitReader(r.Body, limit+1))
+	text, err := readAll(r.Body, r.ContentLength, limit)
 	if err != nil {
 		if _, ok := errors.AsType[*errs.Error](err); ok {
 			return nil, err
 		}
-		return nil, errs.Wrap(err, errs.Invalid, "IncompleteBody", "The request body ended after %d bytes, before it was complete.", buf.Len())
+		return nil, errs.Wrap(err, errs.Invalid, "IncompleteBody", "The request body ended after %d bytes, before it was complete.", len(text))
 	}
-	if int64(buf.Len()) > limit {
+	if int64(len(text)) > limit {
 		return nil, errs.New(errs.TooLarge, CodeBodyTooLarge, "The request body is longer than the %d bytes whose signature this server checks.", limit)
 	}
 	if err := r.Body.Close(); err != nil {
 		return nil, errs.Wrap(err, errs.Invalid, "IncompleteBody", "The request body could not be read.")
 	}
-	r.Body, r.ContentLength = readBytes{bytes.NewReader(buf.Bytes())}, int64(buf.Len())
-	return buf.Bytes(), nil
+	body := &Body{text: text}
+	body.Reset(text)
+	r.Body, r.ContentLength = body, int64(len(text))
+	return text, nil
 }
 
-type readBytes struct{ *bytes.Reader }
+// readAll reads up to one byte over limit. For a body of a known length there is
+// room at once, but for a long one only as bytes arrive.
+func readAll(body io.Reader, length, limit int64) ([]byte, error) {
+	if length > limit || length < 0 || length > eagerBody {
+		var buf bytes.Buffer
+		if 0 < length && length <= limit {
+			buf.Grow(eagerBody + bytes.MinRead)
+		}
+		_, err := buf.ReadFrom(io.LimitReader(body, limit+1))
+		return buf.Bytes(), err
+	}
+	text := make([]byte, length)
+	n, err := io.ReadFull(body, text)
+	return text[:n], err
+}
 
-func (readBytes) Close() error { return nil }
+// eagerBody is how long a body may be that is made room for when it is announced.
+const eagerBody = 64 << 10
+
+// Body is a body that Verify has read already.
+type Body struct {
+	bytes.Reader
+	text []byte
+}
+
+// Whole is all of the body, however much of it was read. It must not be changed.
+func (b *Body) Whole() []byte { return b.text }
+
+// Close does nothing.
+func (*Body) Close() error { return nil }

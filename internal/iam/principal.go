@@ -27,19 +27,40 @@ type Principal struct {
 
 type principalKey struct{}
 
+// principalContext is a context with its principal, in one piece.
+type principalContext struct {
+	context.Context
+	principal Principal // constant
+}
+
+func (c *principalContext) Value(key any) any {
+	if key == (principalKey{}) {
+		return &c.principal
+	}
+	return c.Context.Value(key)
+}
+
 // WithPrincipal returns a context whose actions are performed by p. The first
 // one in the context of a request is who sent it.
 func WithPrincipal(ctx context.Context, p Principal) context.Context {
 	if r := requestOf(ctx); r != nil && r.caller == "" {
 		r.caller, r.key = p.ARN, p.AccessKeyID
 	}
-	return context.WithValue(ctx, principalKey{}, p)
+	return &principalContext{ctx, p}
 }
 
 // PrincipalOf returns the principal that acts in ctx, and whether there is one.
 func PrincipalOf(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(Principal)
-	return p, ok
+	if p := principalOf(ctx); p != nil {
+		return *p, true
+	}
+	return Principal{}, false
+}
+
+// principalOf is PrincipalOf without a copy, nil if there is none.
+func principalOf(ctx context.Context) *Principal {
+	p, _ := ctx.Value(principalKey{}).(*Principal)
+	return p
 }
 
 // AnonymousPrincipal is who calls the public listener: they may invoke its

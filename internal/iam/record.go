@@ -63,15 +63,14 @@ func (s *Service) Refused(r *http.Request, err error) error {
 	})
 }
 
-// Ended records how the request of ctx ended, if that is not in the trail
-// already: it failed with the error code although nothing said no, or nothing was
-// decided. resource is its method and path.
-func (s *Service) Ended(ctx context.Context, resource, code string) error {
-	r := requestOf(ctx)
-	if r == nil || r.decided.Load() && (code == "" || r.refused.Load()) {
+// Ended records how a request ended, if that is not in the trail already: it
+// failed with the error code although nothing said no, or nothing was decided.
+func (s *Service) Ended(r *http.Request, code string) error {
+	of := requestOf(r.Context())
+	if of == nil || of.decided.Load() && (code == "" || of.refused.Load()) {
 		return nil
 	}
-	return s.record(ctx, audit.Entry{Principal: r.caller, Key: r.key, Resource: clip(resource), Error: code})
+	return s.record(r.Context(), audit.Entry{Principal: of.caller, Key: of.key, Resource: clip(r.Method + " " + r.URL.Path), Error: code})
 }
 
 // claimedKey is the access key id that a request names. It proves nothing.

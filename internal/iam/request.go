@@ -29,9 +29,22 @@ type request struct {
 
 type requestKey struct{}
 
+// requestContext is a context with its request, in one piece.
+type requestContext struct {
+	context.Context
+	request request
+}
+
+func (c *requestContext) Value(key any) any {
+	if key == (requestKey{}) {
+		return &c.request
+	}
+	return c.Context.Value(key)
+}
+
 // WithRequest returns a context whose actions belong to the request.
 func WithRequest(ctx context.Context, info RequestInfo) context.Context {
-	return context.WithValue(ctx, requestKey{}, &request{info: info})
+	return &requestContext{Context: ctx, request: request{info: info}}
 }
 
 // RequestOf returns what is known of the request that ctx belongs to, and

@@ -82,12 +82,13 @@ func (r *ServiceRoles) assume(ctx context.Context, roleARN, source string) (Prin
 	return p, err
 }
 
-// current is p with the rights that it has now: those of a service's session
+// current is a principal with the rights that it has now: those of a service's session
 // change with its role, however long the work takes.
-func (s *Service) current(ctx context.Context, p Principal) (Principal, error) {
-	if p.role == "" {
-		return p, nil
+func (s *Service) current(ctx context.Context, of *Principal) (*Principal, error) {
+	if of.role == "" {
+		return of, nil
 	}
+	p := *of
 	_, session, _ := strings.Cut(p.UserID, ":")
 	now, err := s.rolePrincipal(ctx, p.role, session, nil)
 	switch {
@@ -96,7 +97,7 @@ func (s *Service) current(ctx context.Context, p Principal) (Principal, error) {
 	case err == nil || errs.Is(err, errs.NotFound): // the role is gone, or another one of its name
 		p.rights = nil
 	default:
-		return p, err
+		return nil, err
 	}
-	return p, nil
+	return &p, nil
 }

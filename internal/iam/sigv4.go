@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/heliograph/heliograph/internal/errs"
 )
@@ -65,7 +66,6 @@ func (s *Service) verifyV4(r *http.Request, in form) (Result, error) {
 
 func (s *Service) checkTime(sig *signature) error {
 	now, skew := s.cfg.Now().UTC(), s.cfg.MaxSkew
-	minutes := strconv.FormatFloat(skew.Minutes(), 'f', -1, 64)
 	if sig.form == v4Query {
 		if now.After(sig.at.Add(sig.expires)) {
 			return unauthenticated(CodeExpired, "Request has expired")
@@ -78,13 +78,15 @@ func (s *Service) checkTime(sig *signature) error {
 	switch early, late := now.Add(-skew), now.Add(skew); {
 	case sig.at.Before(early):
 		return unauthenticated(CodeSkew, "Signature expired: %s is now earlier than %s (%s - %s min.)",
-			sig.stamp, early.Format(stampLayout), now.Format(stampLayout), minutes)
+			sig.stamp, early.Format(stampLayout), now.Format(stampLayout), minutes(skew))
 	case sig.at.After(late):
 		return unauthenticated(CodeSkew, "Signature not yet current: %s is still later than %s (%s + %s min.)",
-			sig.stamp, late.Format(stampLayout), now.Format(stampLayout), minutes)
+			sig.stamp, late.Format(stampLayout), now.Format(stampLayout), minutes(skew))
 	}
 	return nil
 }
+
+func minutes(d time.Duration) string { return strconv.FormatFloat(d.Minutes(), 'f', -1, 64) }
 
 // checkScope wants the server's region. IAM and STS are also signed for
 // us-east-1 wherever they are, since AWS has global endpoints for them.
@@ -111,15 +113,15 @@ func checkCovered(r *http.Request, signed []string) error {
 		return unauthenticated(CodeUnsignedHeaders, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
 	}
 	for name := range r.Header {
-		if len(name) > 6 && strings.EqualFold(name[:6], "X-Amz-") &&
-			!slices.ContainsFunc(signed, func(s string) bool { return strings.EqualFold(s, name) }) {
+		if len(name) > 6 && (name[0] == 'X' || name[0] == 'x') && strings.EqualFold(name[:6], "X-Amz-") &&
+			!slices.ContainsFunc(signed, func(s string) bool { return len(s) == len(name) && strings.EqualFold(s, name) }) {
 			return unauthenticated(CodeUnsignedHeaders, "There were headers present in the request which were not signed: %s", clip(strings.ToLower(name)))
 		}
 	}
 	return nil
 }
 
-func checkSignature(r *http.Request, sig *signature, key []byte, payloadHash string) error {
+func checkSignature(r *http.Request, sig *signature, key *signingKey, payloadHash string) error {
 	b := getBuffer()
 	defer putBuffer(b)
 	for attempt := 0; ; attempt++ {
@@ -135,7 +137,7 @@ func checkSignature(r *http.Request, sig *signature, key []byte, payloadHash str
 		b.toSign = append(b.toSign, sig.scope...)
 		b.toSign = append(b.toSign, '\n')
 		b.toSign = hex.AppendEncode(b.toSign, sum[:])
-		if matches(key, b.toSign, sig.hex) {
+		if key.signed(b.toSign, sig.hex) {
 			return nil
 		}
 		if !more {
@@ -145,10 +147,34 @@ func checkSignature(r *http.Request, sig *signature, key []byte, payloadHash str
 	}
 }
 
-// matches compares in constant time. Only lower-case hex is a signature.
-func matches(key, toSign []byte, provided string) bool {
+// signingKey is a derived key with what HMAC (RFC 2104) makes of it before it
+// sees a message: a signature costs two hashes and no allocation.
+type signingKey struct {
+	inner, outer [sha256.BlockSize]byte
+}
+
+func newSigningKey(key []byte) *signingKey { // of sha256.Size bytes, so it is its own first block
+	k := new(signingKey)
+	copy(k.inner[:], key)
+	copy(k.outer[:], key)
+	for i := range k.inner {
+		k.inner[i] ^= 0x36
+		k.outer[i] ^= 0x5c
+	}
+	return k
+}
+
+// messageSize is how long what is signed may be without an allocation.
+const messageSize = 512
+
+// signed compares the signature of a string with the one provided, in constant
+// time. Only lower-case hex is a signature.
+func (k *signingKey) signed(toSign []byte, provided string) bool {
+	var message [sha256.BlockSize + messageSize]byte
+	sum := sha256.Sum256(append(append(message[:0], k.inner[:]...), toSign...))
+	sum = sha256.Sum256(append(append(message[:0], k.outer[:]...), sum[:]...))
 	var want [2 * sha256.Size]byte
-	hex.Encode(want[:], mac(key, toSign))
+	hex.Encode(want[:], sum[:])
 	return subtle.ConstantTimeCompare(want[:], []byte(provided)) == 1
 }
 
@@ -162,14 +188,14 @@ func mac(key, data []byte) []byte {
 // is keyed by has been checked, so there are few.
 type signingKeys struct {
 	mu   sync.RWMutex
-	keys map[signingScope][]byte
+	keys map[signingScope]*signingKey
 }
 
 type signingScope struct{ keyID, date, region, service string }
 
 const maxSigningKeys = 1024
 
-func (c *signingKeys) get(key Key, sig *signature) []byte {
+func (c *signingKeys) get(key Key, sig *signature) *signingKey {
 	scope := signingScope{key.ID, sig.date, sig.region, sig.service}
 	c.mu.RLock()
 	derived := c.keys[scope]
@@ -177,14 +203,15 @@ func (c *signingKeys) get(key Key, sig *signature) []byte {
 	if derived != nil {
 		return derived
 	}
-	derived = mac([]byte("AWS4"+key.Secret), []byte(sig.date))
+	secret := mac([]byte("AWS4"+key.Secret), []byte(sig.date))
 	for _, part := range []string{sig.region, sig.service, terminator} {
-		derived = mac(derived, []byte(part))
+		secret = mac(secret, []byte(part))
 	}
+	derived = newSigningKey(secret)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.keys == nil || len(c.keys) >= maxSigningKeys {
-		c.keys = make(map[signingScope][]byte)
+		c.keys = make(map[signingScope]*signingKey)
 	}
 	// The strings are parts of the request's header; the map must not keep that alive.
 	scope = signingScope{key.ID, strings.Clone(sig.date), strings.Clone(sig.region), strings.Clone(sig.service)}

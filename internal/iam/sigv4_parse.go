@@ -140,11 +140,11 @@ func incompleteQuery() error {
 
 // set takes apart and checks what both forms have.
 func (sig *signature) set(credential, names, stamp string, fail func(string, ...any) error) error {
-	parts := strings.Split(credential, "/")
-	if len(parts) != 5 {
+	parts, ok := credentialParts(credential)
+	if !ok {
 		// Without the text itself, as AWS would add it: a client that signs with the secret in the
 		// place of the key's id ends here when the secret has a slash, and messages are logged.
-		return fail("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got %d", len(parts))
+		return fail("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got %d", strings.Count(credential, "/")+1)
 	}
 	sig.keyID, sig.date, sig.region, sig.service = parts[0], parts[1], parts[2], parts[3]
 	sig.scope = credential[len(sig.keyID)+1:]
@@ -170,6 +170,18 @@ func (sig *signature) set(credential, names, stamp string, fail func(string, ...
 		}
 	}
 	return nil
+}
+
+// credentialParts takes keyid/date/region/service/term apart.
+func credentialParts(credential string) (parts [5]string, ok bool) {
+	rest := credential
+	for i := range len(parts) - 1 {
+		if parts[i], rest, ok = strings.Cut(rest, "/"); !ok {
+			return parts, false
+		}
+	}
+	parts[4] = rest
+	return parts, strings.IndexByte(rest, '/') < 0
 }
 
 func isHeaderName(s string) bool {

@@ -18,7 +18,7 @@ type Result struct {
 // Verify proves who sent the request. On success the body can still be read:
 // for S3 it is checked while it is read, and reading fails at its end with an
 // error of code CodeBodyMismatch if it is not what was signed; for other
-// services it has been read and checked already. Parameters of a presigned S3
+// services it has been read and checked already, and is a *Body. Parameters of a presigned S3
 // URL that stand for x-amz- headers are put among the headers.
 //
 // The error is Unauthenticated, or Invalid or TooLarge for requests that can't
@@ -49,12 +49,12 @@ func ScopeService(r *http.Request) string {
 	case v2Header, v2Query:
 		return "s3"
 	case v4Header:
-		_, credential, _ = strings.Cut(r.Header.Get("Authorization"), "Credential=")
+		_, credential, _ = strings.Cut(r.Header["Authorization"][0], "Credential=")
 		credential, _, _ = strings.Cut(credential, ",")
 	case v4Query:
 		credential, _ = queryParam(r.URL.RawQuery, "X-Amz-Credential")
 	}
-	if parts := strings.Split(credential, "/"); len(parts) == 5 {
+	if parts, ok := credentialParts(credential); ok {
 		return parts[3]
 	}
 	return ""

@@ -33,15 +33,37 @@ type Auditor interface {
 	// Opened records, before it runs, a call that needs no permission.
 	Opened(ctx context.Context, action string) error
 	// Ended records the end of a call that failed, or of which nothing was decided.
-	Ended(ctx context.Context, resource, code string) error
+	Ended(r *http.Request, code string) error
 }
 
 type callKey struct{}
 
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+// callContext is a context with its call and the id of its request, in one piece.
+type callContext struct {
+	context.Context
+	call call
+	id   string
+}
+
+func (c *callContext) Value(key any) any {
+	switch key {
+	case callKey{}:
+		return &c.call
+	case requestIDKey{}:
+		return &c.id
+	}
+	return c.Context.Value(key)
+}
+
 // SetOperation names the operation that a request turned out to be, for
 // counting. Handlers of REST protocols call it; op must come from a fixed set.
 func SetOperation(ctx context.Context, op string) {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
+	if c := callOf(ctx); c != nil {
 		c.operation = op
 	}
 	iam.SetOperation(ctx, op)
@@ -50,14 +72,14 @@ func SetOperation(ctx context.Context, op string) {
 // SetError names the error that the request is answered with, for the audit
 // trail. Handlers that word errors themselves call it.
 func SetError(ctx context.Context, code string) {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
+	if c := callOf(ctx); c != nil {
 		c.code = code
 	}
 }
 
 // opened records a call that needs no permission.
 func opened(ctx context.Context, p permission, service, name string) error {
-	if c, ok := ctx.Value(callKey{}).(*call); ok && p.open && c.auditor != nil {
+	if c := callOf(ctx); c != nil && p.open && c.auditor != nil {
 		return c.auditor.Opened(ctx, service+":"+name)
 	}
 	return nil
@@ -72,14 +94,14 @@ func ended(r *http.Request, log *slog.Logger, c *call, status int) {
 	} else if code == "" {
 		code = strconv.Itoa(status)
 	}
-	if err := c.auditor.Ended(r.Context(), r.Method+" "+r.URL.Path, code); err != nil {
+	if err := c.auditor.Ended(r, code); err != nil {
 		log.ErrorContext(r.Context(), "the end of a request could not be recorded in the audit trail",
 			"request_id", RequestID(r.Context()), "error", err)
 	}
 }
 
 func setService(ctx context.Context, service string) {
-	if c, ok := ctx.Value(callKey{}).(*call); ok && c.service == "" {
+	if c := callOf(ctx); c != nil && c.service == "" {
 		c.service = service
 	}
 }
@@ -88,12 +110,8 @@ func setService(ctx context.Context, service string) {
 // internal error written by fail.
 func serve(w http.ResponseWriter, r *http.Request, opt Options,
 	fn func(w http.ResponseWriter, r *http.Request), fail func(w http.ResponseWriter, r *http.Request, err error)) {
-	r = identify(w, r)
 	start, rec := time.Now(), &recorder{ResponseWriter: w}
-	if r.Context().Value(callKey{}) == nil {
-		r = r.WithContext(context.WithValue(r.Context(), callKey{}, &call{auditor: opt.auditor}))
-	}
-	c := r.Context().Value(callKey{}).(*call)
+	r, c := identify(w, r, opt, start)
 	defer func() {
 		p := recover()
 		if p != nil && p != http.ErrAbortHandler {

@@ -12,7 +12,20 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/google/uuid"
+
+	"github.com/heliograph/heliograph/internal/awsapi/wire"
 )
+
+func TestSourceIP(t *testing.T) {
+	t.Parallel()
+	for from, want := range map[string]string{"127.0.0.1:50000": "127.0.0.1", "[::1]:80": "::1", "[::ffff:10.0.0.7]:80": "10.0.0.7",
+		"[fe80::1%eth0]:80": "fe80::1", "[0:0:0:0:0:0:0:1]:80": "::1", "@": "@", "": ""} {
+		if got := wire.SourceIP(&http.Request{RemoteAddr: from}); got != want {
+			t.Errorf("%q: got %q, want %q", from, got, want)
+		}
+	}
+}
 
 func TestErrorsOfOperations(t *testing.T) {
 	t.Parallel()
@@ -115,5 +128,18 @@ func TestBodyLimitsByService(t *testing.T) {
 				t.Errorf("%d bytes, announced %v: got %d %s, want %d", n, announced, w.Code, clipped(w.Body.String()), status)
 			}
 		}
+	}
+}
+
+func TestRequestIDsAreUUIDs(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		id := wire.NewRequestID()
+		parsed, err := uuid.Parse(id)
+		if err != nil || parsed.String() != id || parsed.Version() != 4 || parsed.Variant() != uuid.RFC4122 || seen[id] {
+			t.Fatalf("%q: %v", id, err)
+		}
+		seen[id] = true
 	}
 }

@@ -58,7 +58,7 @@ type cborHandler struct {
 
 // cborOperation tells a request of the protocol by its header and path.
 func cborOperation(r *http.Request) (service, operation string, ok bool) {
-	if r.Header.Get("Smithy-Protocol") != cborProtocol {
+	if header(r, "Smithy-Protocol") != cborProtocol {
 		return "", "", false
 	}
 	path, ok := strings.CutPrefix(r.URL.Path, "/service/")

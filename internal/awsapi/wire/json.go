@@ -149,7 +149,7 @@ func WriteRESTJSONError(w http.ResponseWriter, r *http.Request, code string, sta
 }
 
 func writeError(w http.ResponseWriter, r *http.Request, status int, body []byte) {
-	identify(w, r)
+	identified(w, r)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		w.Write(body)

@@ -129,7 +129,7 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route decides by what the request says about itself; verify holds it to that.
 func (rt *router) route(r *http.Request) route {
-	if target := r.Header.Get("X-Amz-Target"); target != "" {
+	if target := header(r, "X-Amz-Target"); target != "" {
 		name := target
 		if i := strings.LastIndexByte(target, '.'); i >= 0 {
 			name = target[:i]
@@ -219,5 +219,5 @@ func isForm(r *http.Request) bool {
 
 func isBrowserAtRoot(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.URL.Path == "/" && r.URL.RawQuery == "" &&
-		r.Header.Get("Authorization") == "" && strings.Contains(r.Header.Get("Accept"), "text/html")
+		header(r, "Authorization") == "" && strings.Contains(header(r, "Accept"), "text/html")
 }

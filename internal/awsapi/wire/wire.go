@@ -11,13 +11,14 @@ package wire
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/iam"
@@ -66,40 +67,77 @@ type requestIDKey struct{}
 
 // RequestID is the id of the request that ctx belongs to, or "".
 func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+	if id, ok := ctx.Value(requestIDKey{}).(*string); ok {
+		return *id
+	}
+	return ""
 }
 
 // WithRequestID returns a context that carries a request id.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestIDKey{}, id)
+	return context.WithValue(ctx, requestIDKey{}, &id)
 }
 
-// NewRequestID returns a fresh id, a random UUID.
-func NewRequestID() string { return uuid.NewString() }
+// NewRequestID returns a fresh id in the form of a random UUID. It is no secret.
+func NewRequestID() string {
+	var id [16]byte
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80 // version 4 of RFC 9562
+	var text [36]byte
+	hex.Encode(text[:8], id[:4])
+	hex.Encode(text[9:13], id[4:6])
+	hex.Encode(text[14:18], id[6:8])
+	hex.Encode(text[19:23], id[8:10])
+	hex.Encode(text[24:], id[10:])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return string(text[:])
+}
 
-// identify gives the request an id, unless something in front already did, and
-// puts it on the answer in the spellings that clients read.
-func identify(w http.ResponseWriter, r *http.Request) *http.Request {
-	id := RequestID(r.Context())
+// identify gives the request an id and a call, unless something in front already
+// did, and puts the id on the answer in the spellings that clients read.
+func identify(w http.ResponseWriter, r *http.Request, opt Options, now time.Time) (*http.Request, *call) {
+	ctx := r.Context()
+	id, c := RequestID(ctx), callOf(ctx)
 	if id == "" {
 		id = NewRequestID()
-		r = r.WithContext(iam.WithRequest(WithRequestID(r.Context(), id), iam.RequestInfo{
-			RequestID: id, SourceIP: SourceIP(r), UserAgent: clip(r.UserAgent(), 200), Secure: r.TLS != nil, Time: time.Now(),
-		}))
+		ctx = iam.WithRequest(ctx, iam.RequestInfo{
+			RequestID: id, SourceIP: SourceIP(r), UserAgent: clip(header(r, "User-Agent"), 200), Secure: r.TLS != nil, Time: now,
+		})
 	}
-	h := w.Header()
-	h.Set("X-Amzn-Requestid", id)
-	h.Set("X-Amz-Request-Id", id)
+	if c == nil {
+		with := &callContext{ctx, call{auditor: opt.auditor}, id}
+		r, c = r.WithContext(with), &with.call
+	}
+	h, ids := w.Header(), []string{id}
+	h["X-Amzn-Requestid"], h["X-Amz-Request-Id"] = ids, ids
+	return r, c
+}
+
+// identified is identify for an answer that nothing counts.
+func identified(w http.ResponseWriter, r *http.Request) *http.Request {
+	r, _ = identify(w, r, Options{}, time.Now())
 	return r
+}
+
+// header is r.Header.Get for a name that is in canonical form already.
+func header(r *http.Request, name string) string {
+	if values := r.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // SourceIP is the address of the client that sent r, without its port.
 func SourceIP(r *http.Request) string {
-	if addr, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		return addr.Addr().Unmap().WithZone("").String()
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	switch {
+	case err != nil:
+		return r.RemoteAddr
+	case addr.Addr().Is4():
+		return r.RemoteAddr[:strings.IndexByte(r.RemoteAddr, ':')]
 	}
-	return r.RemoteAddr
+	return addr.Addr().Unmap().WithZone("").String()
 }
 
 // logError writes the whole chain of an internal error to the log, once: here,

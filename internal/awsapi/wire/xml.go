@@ -19,7 +19,7 @@ func WriteQueryError(w http.ResponseWriter, r *http.Request, xmlns string, err e
 	if status >= 500 {
 		fault = "Receiver"
 	}
-	r = identify(w, r)
+	r = identified(w, r)
 	writeXML(w, r, status, struct {
 		XMLName   xml.Name `xml:"ErrorResponse"`
 		XMLNS     string   `xml:"xmlns,attr,omitempty"`
@@ -66,7 +66,7 @@ func queryCode(err error) (string, int) {
 func writeS3Error(w http.ResponseWriter, r *http.Request, err error) {
 	code, status, message := s3Code(err)
 	SetError(r.Context(), code)
-	r = identify(w, r)
+	r = identified(w, r)
 	answer := struct {
 		XMLName           xml.Name `xml:"Error"`
 		Code              string
