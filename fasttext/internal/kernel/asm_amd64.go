@@ -58,6 +58,9 @@ func sigmoidsAVX512(v *float32, n int)
 func prefetchRows(data *float32, stride int, rows *int32, n, lines int)
 
 //go:noescape
+func prefetchRowsToChange(data *float32, stride int, rows *int32, n, lines int)
+
+//go:noescape
 func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 
 //go:noescape

@@ -85,7 +85,7 @@ func Exps(v []float32) float32 {
 // Sigmoids replaces each value x by 1/(1+exp(-x)).
 func Sigmoids(v []float32) { best.sigmoids(v) }
 
-// PrefetchRows asks for the named rows to be brought into the cache.
+// PrefetchRows asks for the named rows, which will be changed, to be brought into the cache.
 func PrefetchRows(data []float32, stride int, rows []int32) {
 	if len(data) > 0 {
 		best.prefetch(data, stride, rows)

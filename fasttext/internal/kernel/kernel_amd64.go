@@ -121,3 +121,13 @@ func (l level) sigmoidsWhole(v *float32, n int) {
 	}
 	sigmoidsAVX2(v, n)
 }
+
+// prefetchRowsPart asks for lines that nobody else has, where every processor of the level can: else a line that another core has changed would be
+// sent for twice, to be read and to be changed.
+func (l level) prefetchRowsPart(data *float32, stride int, rows *int32, n, lines int) {
+	if l == avx512 {
+		prefetchRowsToChange(data, stride, rows, n, lines)
+		return
+	}
+	prefetchRows(data, stride, rows, n, lines)
+}

@@ -3758,6 +3758,31 @@ line:
 done:
 	RET
 
+// func prefetchRowsToChange(data *float32, stride int, rows *int32, n, lines int)
+TEXT ·prefetchRowsToChange(SB), NOSPLIT, $0-40
+	MOVQ data+0(FP), SI
+	MOVQ stride+8(FP), R8
+	MOVQ rows+16(FP), R10
+	MOVQ n+24(FP), CX
+	MOVQ lines+32(FP), BX
+	TESTQ CX, CX
+	JLE done
+row:
+	MOVL (R10), AX
+	IMULQ R8, AX
+	ADDQ SI, AX
+	MOVQ BX, DX
+line:
+	BYTE $0x0F; BYTE $0x0D; BYTE $0x08
+	ADDQ $64, AX
+	DECQ DX
+	JG line
+	ADDQ $4, R10
+	DECQ CX
+	JNE row
+done:
+	RET
+
 // func cpuid(leaf, sub uint32) (a, b, c, d uint32)
 TEXT ·cpuid(SB), NOSPLIT, $0-24
 	MOVL leaf+0(FP), AX

@@ -92,3 +92,7 @@ func (l level) axpy(dst []float32, a float32, x []float32) {
 		axpyNEON(&dst[0], &x[0], len(x), a)
 	}
 }
+
+func (level) prefetchRowsPart(data *float32, stride int, rows *int32, n, lines int) {
+	prefetchRows(data, stride, rows, n, lines)
+}

@@ -169,7 +169,7 @@ func (l level) sigmoids(v []float32) {
 
 func (l level) prefetch(data []float32, stride int, rows []int32) {
 	if l != plain && len(rows) > 0 {
-		prefetchRows(&data[0], 4*stride, &rows[0], len(rows), (4*stride+63)/64)
+		l.prefetchRowsPart(&data[0], 4*stride, &rows[0], len(rows), (4*stride+63)/64)
 	}
 }
 

@@ -104,8 +104,14 @@ func (a isa) exps(name string) {
 }
 
 func prefetch() {
-	p("// func prefetchRows(data *float32, stride int, rows *int32, n, lines int)")
-	p("TEXT ·prefetchRows(SB), NOSPLIT, $0-40")
+	prefetchFor("prefetchRows", "PREFETCHT0 (AX)")
+	// PREFETCHW (AX), which the assembler does not know.
+	prefetchFor("prefetchRowsToChange", "BYTE $0x0F; BYTE $0x0D; BYTE $0x08")
+}
+
+func prefetchFor(name, instruction string) {
+	p("// func %s(data *float32, stride int, rows *int32, n, lines int)", name)
+	p("TEXT ·%s(SB), NOSPLIT, $0-40", name)
 	p("\tMOVQ data+0(FP), SI")
 	p("\tMOVQ stride+8(FP), R8")
 	p("\tMOVQ rows+16(FP), R10")
@@ -119,7 +125,7 @@ func prefetch() {
 	p("\tADDQ SI, AX")
 	p("\tMOVQ BX, DX")
 	p("line:")
-	p("\tPREFETCHT0 (AX)")
+	p("\t%s", instruction)
 	p("\tADDQ $64, AX")
 	p("\tDECQ DX")
 	p("\tJG line")
