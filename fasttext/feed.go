@@ -3,6 +3,8 @@ package fasttext
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
 
 // A feed hands the examples of one epoch to the workers, in random order. If they are all in memory,
@@ -176,6 +178,17 @@ func (b *batch) load(s *exampleStore, r *rng, quit chan struct{}) error {
 	}
 	return nil
 }
+
+// prefetch asks for the first units of the examples at some places, which are anywhere in the batch.
+func (b *batch) prefetch(places []uint32) {
+	for _, place := range places {
+		first := int32(place & (1<<placeBits - 1))
+		kernel.Prefetch(b.units[place>>placeBits], []int32{first, first + unitsPerLine})
+	}
+}
+
+// unitsPerLine is how many units a cache line has.
+const unitsPerLine = 32
 
 // example returns the units of the example at a place.
 func (b *batch) example(place uint32) []uint16 {

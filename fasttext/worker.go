@@ -95,6 +95,7 @@ func (w *worker) run() {
 		if b, mine = t.feed.claim(b, len(mine), claim); mine == nil {
 			break
 		}
+		b.prefetch(mine)
 		for k := range min(lookAhead, len(mine)) {
 			w.prepare(k, b, mine)
 		}
