@@ -11,7 +11,7 @@ import (
 
 // layout is where things are in the data directory.
 func (c Config) layout() backup.Layout {
-	return backup.Layout{Data: c.Data, Database: filepath.Base(c.databaseFile()), Blobs: filepath.Base(c.blobDir())}
+	return backup.Layout{Data: c.Data, Database: filepath.Base(c.databaseFile()), Blobs: filepath.Base(c.blobDir()), Trail: filepath.Base(AuditDir(c.Data))}
 }
 
 // Backup copies the data directory of cfg, which a server may be using, to the

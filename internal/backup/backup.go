@@ -24,6 +24,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/store"
 )
@@ -33,6 +34,7 @@ type Layout struct {
 	Data     string // the directory
 	Database string // name of the database in it
 	Blobs    string // name of the folder of objects in it
+	Trail    string // name of the folder of the audit trail in it
 }
 
 // Summary is what a backup holds.
@@ -121,6 +123,9 @@ func (w *writer) all(from Layout, scratch string) error {
 	if err := w.others(from); err != nil {
 		return err
 	}
+	if err := w.trail(from); err != nil {
+		return err
+	}
 	if err := w.folder(from.Blobs); err != nil {
 		return err
 	}
@@ -160,7 +165,7 @@ func (w *writer) others(from Layout) error {
 		switch {
 		case err != nil || name == ".":
 			return err
-		case name == from.Blobs:
+		case name == from.Blobs, name == from.Trail:
 			return fs.SkipDir
 		case e.IsDir():
 			return w.folder(filepath.ToSlash(name))
@@ -168,6 +173,19 @@ func (w *writer) others(from Layout) error {
 			return nil
 		}
 		return w.file(path, filepath.ToSlash(name), nil)
+	})
+}
+
+func (w *writer) trail(from Layout) error {
+	dir := filepath.Join(from.Data, from.Trail)
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := w.folder(from.Trail); err != nil {
+		return err
+	}
+	return audit.BackupFiles(dir, func(f *os.File) error {
+		return w.copy(f, from.Trail+"/"+filepath.Base(f.Name()), nil)
 	})
 }
 
@@ -185,8 +203,8 @@ func (w *writer) folder(name string) error {
 	return w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: 0o700, ModTime: w.summary.Taken})
 }
 
-// file writes the file at path under the given name, as long as it is now. One
-// that is gone is passed over.
+// file writes the file at path under the given name. One that is gone is passed
+// over.
 func (w *writer) file(path, name string, check func(*os.File) error) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
@@ -197,14 +215,18 @@ func (w *writer) file(path, name string, check func(*os.File) error) error {
 	} else if err != nil {
 		return err
 	}
-	defer f.Close()
+	return errors.Join(w.copy(f, name, check), f.Close())
+}
+
+// copy writes an open file under the given name, as long as it is now.
+func (w *writer) copy(f *os.File, name string, check func(*os.File) error) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
 	if check != nil {
 		if err := check(f); err != nil {
-			w.summary.Damaged = append(w.summary.Damaged, fmt.Sprintf("%s: %v", path, err))
+			w.summary.Damaged = append(w.summary.Damaged, fmt.Sprintf("%s: %v", f.Name(), err))
 		}
 	}
 	err = w.tar.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: info.Size(), Mode: 0o600, ModTime: info.ModTime(), Format: tar.FormatPAX})
@@ -217,7 +239,7 @@ func (w *writer) file(path, name string, check func(*os.File) error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", path, err)
+		return fmt.Errorf("copy %s: %w", f.Name(), err)
 	}
 	w.sum(fmt.Sprintf("%x", digest.Sum(nil)), n, name)
 	w.summary.Files++

@@ -4,10 +4,12 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/heliograph/heliograph/internal/audit"
 	"github.com/heliograph/heliograph/internal/backup"
 	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/store"
@@ -33,7 +36,7 @@ type data struct {
 }
 
 func layout(dir string) backup.Layout {
-	return backup.Layout{Data: dir, Database: "records.db", Blobs: "blob"}
+	return backup.Layout{Data: dir, Database: "records.db", Blobs: "blob", Trail: "audit"}
 }
 
 func open(t *testing.T, dir string) *data {
@@ -230,6 +233,71 @@ func TestUnderLoad(t *testing.T) {
 			t.Errorf("there is a record of object %d, which is %.60q", i, got)
 		}
 	}
+}
+
+// TestAuditTrailUnderLoad makes backups while entries are written, files of the
+// trail are begun and old ones go: each holds a whole trail, with every entry that
+// was recorded before.
+func TestAuditTrailUnderLoad(t *testing.T) {
+	t.Parallel()
+	d := fresh(t)
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	mustOpen := func(dir string) *audit.Trail {
+		trail, err := audit.Open(audit.Options{Dir: filepath.Join(dir, "audit"), Key: key, MaxBytes: 20_000, Keep: 20, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return trail
+	}
+	mustVerify := func(dir string, opt audit.VerifyOptions) {
+		t.Helper()
+		if r, err := audit.Verify(filepath.Join(dir, "audit"), opt); err != nil || r.Problem != nil {
+			t.Errorf("the trail of the backup: %v %+v", err, r)
+		}
+	}
+	trail := mustOpen(d.dir)
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	defer load.Wait()
+	defer stop()
+	for range 3 {
+		load.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				if err := trail.Record(t.Context(), &audit.Entry{Action: "s3:GetObject", Request: strings.Repeat("r", i%500), Durable: i%20 == 0}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	load.Go(func() {
+		for ctx.Err() == nil {
+			trail.Retire(ctx)
+		}
+	})
+	for i := range 8 {
+		before := trail.End()
+		made, err := backup.Write(t.Context(), layout(d.dir), filepath.Join(t.TempDir(), fmt.Sprint(i, ".tar")))
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		place := t.TempDir()
+		if _, err := backup.Restore(t.Context(), made.Path, layout(place)); err != nil {
+			t.Error(err)
+			break
+		}
+		mustVerify(place, audit.VerifyOptions{})
+		if err := mustOpen(place).Close(); err != nil {
+			t.Error(err)
+		}
+		mustVerify(place, audit.VerifyOptions{Points: []audit.Point{before}})
+	}
+	stop()
+	load.Wait()
+	if err := trail.Close(); err != nil {
+		t.Error(err)
+	}
+	mustVerify(d.dir, audit.VerifyOptions{})
 }
 
 func TestRefusedBackups(t *testing.T) {
