@@ -31,6 +31,9 @@ func TestActions(t *testing.T) {
 		"sagemaker:AddTags":                            {"arn:aws:sagemaker:*:*:*", "*"},
 		"execute-api:Invoke":                           {"arn:aws:execute-api:*:*:*"},
 		"iam:GetRole":                                  {"arn:aws:iam:*:*:*"},
+		"lambda:InvokeFunction":                        {"arn:aws:lambda:*:*:function:{}"},
+		"lambda:AddPermission":                         {"arn:aws:lambda:*:*:function:{}"},
+		"lambda:ListFunctions":                         {"*"},
 	} {
 		if got, ok := found[name]; !ok || !slices.Equal(got, want) {
 			t.Errorf("%s is asked on %q (known: %v), want %q", name, got, ok, want)

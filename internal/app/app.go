@@ -197,9 +197,12 @@ func (a *App) openServices(ctx context.Context) (err error) {
 	functionRole := functionRole{a.iam.ForService("lambda.amazonaws.com", "function"), a.iam.RoleARN(iam.FunctionRole)}
 	ask := invoker{a.serving, functionRole}
 	triage := triager{triage.New(function.NewClassifier(ask), triage.DefaultConfig())}
-	a.functions = functions{function.NewService(function.Options{
+	a.functions.Service, err = function.NewService(ctx, function.Options{
 		Registry: function.NewRegistry(ask, triage), Policies: a.granted, Authorizer: a.iam, Endpoints: ask, Role: functionRole.arn, Logger: a.log,
-	})}
+	})
+	if err != nil {
+		return err
+	}
 	a.routes, err = route.New(ctx, route.Options{
 		DB: a.db, Authorizer: a.iam, Functions: a.functions, Permissions: a.granted, Roles: functionRole, Role: functionRole.arn, Region: a.cfg.Region, Account: a.cfg.AccountID,
 	})
@@ -246,6 +249,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.serving.Run(ctx) })
 	group.Go(func() error { return a.transform.Run(ctx) })
 	group.Go(func() error { return a.monitor.Run(ctx) })
+	group.Go(func() error { return a.functions.Run(ctx) })
 	group.Go(func() error { return a.tidy(ctx) })
 	if a.audit != nil {
 		group.Go(func() error { return a.audit.Run(ctx) })

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ func (s *Service) run(ctx context.Context, function, request string, event []byt
 	began := time.Now()
 	inner, cancel := context.WithTimeoutCause(ctx, Timeout, errTimedOut)
 	defer cancel()
-	out.Payload, err = s.direct(inner, function, event)
+	out.Payload, err = s.safely(inner, function, event)
 	if ctx.Err() != nil {
 		return out, ctx.Err() // the client is gone
 	}
@@ -77,6 +78,16 @@ func (s *Service) run(ctx context.Context, function, request string, event []byt
 	fmt.Fprintf(&log, "END RequestId: %s\nREPORT RequestId: %s\tDuration: %.2f ms\n", request, request, float64(took.Microseconds())/1000)
 	out.Log = log.String()
 	return out, nil
+}
+
+// safely is direct, where a function that panics is one that failed.
+func (s *Service) safely(ctx context.Context, function string, event []byte) (payload []byte, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("panic in function %s: %v\n%s", function, fault, debug.Stack())
+		}
+	}()
+	return s.direct(ctx, function, event)
 }
 
 // failure is the payload of a function that did not answer.

@@ -2,6 +2,7 @@ package function
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -45,18 +46,24 @@ type Service struct {
 	role      string
 	log       *slog.Logger
 	running   chan struct{} // holds one element for each call that runs
+	queue     *queue
 }
 
 // maxRunning bounds the calls that run at a time; others are Throttled. Those of
 // routes don't count, the gateway has a bound of its own.
 const maxRunning = 512
 
-// NewService returns the service of the functions in opt.Registry.
-func NewService(opt Options) *Service {
+// NewService returns the service of the functions in opt.Registry, with the events
+// that the database has for them.
+func NewService(ctx context.Context, opt Options) (*Service, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
-	return &Service{opt.Registry, opt.Policies, opt.Authorizer, opt.Endpoints, opt.Role, opt.Logger, make(chan struct{}, maxRunning)}
+	events := newQueue(opt.Policies.db)
+	if err := events.count(ctx); err != nil {
+		return nil, fmt.Errorf("functions: load: %w", err)
+	}
+	return &Service{opt.Registry, opt.Policies, opt.Authorizer, opt.Endpoints, opt.Role, opt.Logger, make(chan struct{}, maxRunning), events}, nil
 }
 
 // Description is what is known of a function.

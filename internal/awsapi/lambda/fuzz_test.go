@@ -67,7 +67,10 @@ func FuzzRequest(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		service := function.NewService(function.Options{Registry: function.NewRegistry(nothing{}, nil), Policies: policies, Authorizer: everybody{}, Endpoints: nothing{}})
+		service, err := function.NewService(t.Context(), function.Options{Registry: function.NewRegistry(nothing{}, nil), Policies: policies, Authorizer: everybody{}, Endpoints: nothing{}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		w := httptest.NewRecorder()
 		New(service, wire.Options{}).ServeHTTP(w, r)
 		if w.Code >= 500 || !utf8.ValidString(w.Body.String()) {

@@ -23,9 +23,7 @@ func (c *call) invoke() error {
 	}
 	ctx := c.r.Context()
 	switch kind {
-	case "", "RequestResponse", "DryRun":
-	case "Event":
-		return parameter("Events are not queued here: call with the invocation type RequestResponse.")
+	case "", "RequestResponse", "DryRun", "Event":
 	default:
 		return notOneOf(kind, "invocationType", "Event, RequestResponse, DryRun")
 	}
@@ -34,11 +32,18 @@ func (c *call) invoke() error {
 		return err
 	}
 	h := c.w.Header()
-	if kind == "DryRun" {
+	switch kind {
+	case "DryRun":
 		if err := c.to.Callable(ctx, c.function, event); err != nil {
 			return err
 		}
 		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	case "Event":
+		if err := c.to.Enqueue(ctx, c.function, wire.RequestID(ctx), event); err != nil {
+			return err
+		}
+		c.w.WriteHeader(http.StatusAccepted)
 		return nil
 	}
 	out, err := c.to.Call(ctx, c.function, wire.RequestID(ctx), event)

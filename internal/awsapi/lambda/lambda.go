@@ -43,6 +43,7 @@ type Functions interface {
 
 	Callable(ctx context.Context, name string, event []byte) error
 	Call(ctx context.Context, name, request string, event []byte) (function.Answer, error)
+	Enqueue(ctx context.Context, name, request string, event []byte) error
 
 	Policy(ctx context.Context, name string) (document, revision string, err error)
 	AddPermission(ctx context.Context, name string, p function.Permission, revision string) (string, error)

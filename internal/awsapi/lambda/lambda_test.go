@@ -73,9 +73,12 @@ func newServer(t *testing.T, e endpoints) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	service := function.NewService(function.Options{
+	service, err := function.NewService(t.Context(), function.Options{
 		Registry: function.NewRegistry(e, nil), Policies: policies, Authorizer: auth, Endpoints: e, Role: "arn:aws:iam::" + account + ":role/F", Logger: log,
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := &server{policies: policies}
 	s.Server = httptest.NewServer(wire.NewRouter(wire.RouterOptions{
 		Options: wire.Options{Logger: log}, Verifier: auth, S3: http.NotFoundHandler(),
@@ -136,43 +139,46 @@ func TestCalls(t *testing.T) {
 		code   string
 		want   string
 	}{
-		"list":                   {s, "GET", "/", "", "", 200, "", `"FunctionName":"classify-json","FunctionArn":"arn:aws:lambda:us-east-1:111122223333:function:classify-json"`},
-		"list, a page":           {s, "GET", "/?MaxItems=1", "", "", 200, "", `"NextMarker":"classify"}`},
-		"list, the next page":    {s, "GET", "/?Marker=classify&FunctionVersion=ALL", "", "", 200, "", `{"Functions":[{"FunctionName":"classify-json"`},
-		"list, no number":        {s, "GET", "/?MaxItems=0", "", "", 400, "InvalidParameterValueException", "MaxItems"},
-		"get":                    {s, "GET", "/classify", "", "", 200, "", `"Code":{"RepositoryType":"built-in"}`},
-		"get, partial ARN":       {s, "GET", "/111122223333%3Afunction%3Aclassify", "", "", 200, "", `"Role":"arn:aws:iam::111122223333:role/F"`},
-		"get, ARN":               {s, "GET", "/arn%3Aaws%3Alambda%3Aus-east-1%3A111122223333%3Afunction%3Aclassify%3A$LATEST", "", "", 200, "", `"State":"Active"`},
-		"get, another account":   {s, "GET", "/222233334444:classify", "", "", 404, "ResourceNotFoundException", "function:classify"},
-		"get, another region":    {s, "GET", "/arn:aws:lambda:eu-west-1:111122223333:function:classify", "", "", 404, "ResourceNotFoundException", "eu-west-1"},
-		"get, unknown":           {s, "GET", "/sing", "", "", 404, "ResourceNotFoundException", "Function not found: arn:aws:lambda:us-east-1:111122223333:function:sing"},
-		"get, a version":         {s, "GET", "/classify?Qualifier=7", "", "", 404, "ResourceNotFoundException", "function:classify:7"},
-		"get, two qualifiers":    {s, "GET", "/classify:8?Qualifier=7", "", "", 400, "InvalidParameterValueException", "qualifier"},
-		"get, no name":           {s, "GET", "/a+b", "", "", 400, "ValidationException", "'functionName' failed to satisfy constraint"},
-		"get, too long":          {s, "GET", "/" + strings.Repeat("a", 171), "", "", 400, "ValidationException", "less than or equal to 170"},
-		"configuration":          {s, "GET", "/classify/configuration", "", "", 200, "", `{"FunctionName":"classify",`},
-		"invoke":                 {s, "POST", "/classify/invocations", `{"body": "a song"}`, "", 200, "", sentence},
-		"invoke, endpoint":       {several, "POST", "/classify/invocations", `{"body": "a song", "endpoint": "b"}`, "", 200, "", sentence},
-		"invoke, wording":        {s, "POST", "/classify/invocations", `{"body": "a song", "answer": "It's {label}"}`, "X-Amz-Invocation-Type: RequestResponse", 200, "", `"body": "It's Artist"`},
-		"invoke, proxy event":    {s, "POST", "/classify/invocations", `{"requestContext": {}, "body": "a song"}`, "", 200, "", sentence},
-		"invoke, which endpoint": {several, "POST", "/classify/invocations", `{"body": "a song"}`, "", 200, "", `"statusCode": 400, `},
-		"invoke, names some":     {several, "POST", "/classify/invocations", `{"body": "a song"}`, "", 200, "", `(a, b, c, …)`},
-		"invoke, no endpoint":    {none, "POST", "/classify/invocations", `{"body": "a song"}`, "", 200, "", `"statusCode": 503, `},
-		"invoke, a wrong member": {s, "POST", "/classify/invocations", `{"body": "a song", "k": "two"}`, "", 200, "", `\"k\" is a whole number`},
-		"invoke, no event":       {s, "POST", "/classify/invocations", "", "", 200, "", `"statusCode": 400, `},
-		"invoke, no JSON":        {s, "POST", "/classify/invocations", "{", "", 400, "InvalidRequestContentException", "Could not parse request body into json"},
-		"invoke, unknown":        {s, "POST", "/sing/invocations", "{}", "", 404, "ResourceNotFoundException", ""},
-		"invoke, dry":            {s, "POST", "/classify/invocations", "{}", "X-Amz-Invocation-Type: DryRun", 204, "", ""},
-		"invoke, dry, unknown":   {s, "POST", "/sing/invocations", "{}", "X-Amz-Invocation-Type: DryRun", 404, "ResourceNotFoundException", ""},
-		"invoke, what type":      {s, "POST", "/classify/invocations", "{}", "X-Amz-Invocation-Type: Later", 400, "ValidationException", "'invocationType'"},
-		"invoke, what log":       {s, "POST", "/classify/invocations", "{}", "X-Amz-Log-Type: Head", 400, "ValidationException", "'logType'"},
-		"invoke, at the limit":   {s, "POST", "/classify/invocations", `{"body": "` + strings.Repeat(" ", lambda.MaxBody-12) + `"}`, "", 200, "", `"statusCode": 413`},
-		"invoke, over the limit": {s, "POST", "/classify/invocations", `{"body": "` + strings.Repeat(" ", lambda.MaxBody-11) + `"}`, "", 413, "RequestTooLargeException", "6291456"},
-		"a fault":                {s, "POST", "/classify/invocations", `{"body": "fault"}`, "", 200, "", `{"errorMessage":"We encountered an internal error. `},
-		"a role without rights":  {s, "POST", "/classify/invocations", `{"body": "denied"}`, "", 200, "", `"errorType":"AccessDeniedException"`},
-		"create":                 {s, "POST", "", "{}", "", 404, "UnknownOperationException", "built in and can't be created, changed or deleted: classify, classify-json."},
-		"delete":                 {s, "DELETE", "/classify", "", "", 404, "UnknownOperationException", "There are ListFunctions,"},
-		"too deep":               {s, "DELETE", "/classify/policy/a/b", "", "", 404, "UnknownOperationException", ""},
+		"list":                    {s, "GET", "/", "", "", 200, "", `"FunctionName":"classify-json","FunctionArn":"arn:aws:lambda:us-east-1:111122223333:function:classify-json"`},
+		"list, a page":            {s, "GET", "/?MaxItems=1", "", "", 200, "", `"NextMarker":"classify"}`},
+		"list, the next page":     {s, "GET", "/?Marker=classify&FunctionVersion=ALL", "", "", 200, "", `{"Functions":[{"FunctionName":"classify-json"`},
+		"list, no number":         {s, "GET", "/?MaxItems=0", "", "", 400, "InvalidParameterValueException", "MaxItems"},
+		"get":                     {s, "GET", "/classify", "", "", 200, "", `"Code":{"RepositoryType":"built-in"}`},
+		"get, partial ARN":        {s, "GET", "/111122223333%3Afunction%3Aclassify", "", "", 200, "", `"Role":"arn:aws:iam::111122223333:role/F"`},
+		"get, ARN":                {s, "GET", "/arn%3Aaws%3Alambda%3Aus-east-1%3A111122223333%3Afunction%3Aclassify%3A$LATEST", "", "", 200, "", `"State":"Active"`},
+		"get, another account":    {s, "GET", "/222233334444:classify", "", "", 404, "ResourceNotFoundException", "function:classify"},
+		"get, another region":     {s, "GET", "/arn:aws:lambda:eu-west-1:111122223333:function:classify", "", "", 404, "ResourceNotFoundException", "eu-west-1"},
+		"get, unknown":            {s, "GET", "/sing", "", "", 404, "ResourceNotFoundException", "Function not found: arn:aws:lambda:us-east-1:111122223333:function:sing"},
+		"get, a version":          {s, "GET", "/classify?Qualifier=7", "", "", 404, "ResourceNotFoundException", "function:classify:7"},
+		"get, two qualifiers":     {s, "GET", "/classify:8?Qualifier=7", "", "", 400, "InvalidParameterValueException", "qualifier"},
+		"get, no name":            {s, "GET", "/a+b", "", "", 400, "ValidationException", "'functionName' failed to satisfy constraint"},
+		"get, too long":           {s, "GET", "/" + strings.Repeat("a", 171), "", "", 400, "ValidationException", "less than or equal to 170"},
+		"configuration":           {s, "GET", "/classify/configuration", "", "", 200, "", `{"FunctionName":"classify",`},
+		"invoke":                  {s, "POST", "/classify/invocations", `{"body": "a song"}`, "", 200, "", sentence},
+		"invoke, endpoint":        {several, "POST", "/classify/invocations", `{"body": "a song", "endpoint": "b"}`, "", 200, "", sentence},
+		"invoke, wording":         {s, "POST", "/classify/invocations", `{"body": "a song", "answer": "It's {label}"}`, "X-Amz-Invocation-Type: RequestResponse", 200, "", `"body": "It's Artist"`},
+		"invoke, proxy event":     {s, "POST", "/classify/invocations", `{"requestContext": {}, "body": "a song"}`, "", 200, "", sentence},
+		"invoke, which endpoint":  {several, "POST", "/classify/invocations", `{"body": "a song"}`, "", 200, "", `"statusCode": 400, `},
+		"invoke, names some":      {several, "POST", "/classify/invocations", `{"body": "a song"}`, "", 200, "", `(a, b, c, …)`},
+		"invoke, no endpoint":     {none, "POST", "/classify/invocations", `{"body": "a song"}`, "", 200, "", `"statusCode": 503, `},
+		"invoke, a wrong member":  {s, "POST", "/classify/invocations", `{"body": "a song", "k": "two"}`, "", 200, "", `\"k\" is a whole number`},
+		"invoke, no event":        {s, "POST", "/classify/invocations", "", "", 200, "", `"statusCode": 400, `},
+		"invoke, no JSON":         {s, "POST", "/classify/invocations", "{", "", 400, "InvalidRequestContentException", "Could not parse request body into json"},
+		"invoke, unknown":         {s, "POST", "/sing/invocations", "{}", "", 404, "ResourceNotFoundException", ""},
+		"invoke, dry":             {s, "POST", "/classify/invocations", "{}", "X-Amz-Invocation-Type: DryRun", 204, "", ""},
+		"invoke, dry, unknown":    {s, "POST", "/sing/invocations", "{}", "X-Amz-Invocation-Type: DryRun", 404, "ResourceNotFoundException", ""},
+		"invoke, what type":       {s, "POST", "/classify/invocations", "{}", "X-Amz-Invocation-Type: Later", 400, "ValidationException", "'invocationType'"},
+		"invoke, what log":        {s, "POST", "/classify/invocations", "{}", "X-Amz-Log-Type: Head", 400, "ValidationException", "'logType'"},
+		"invoke, at the limit":    {s, "POST", "/classify/invocations", `{"body": "` + strings.Repeat(" ", lambda.MaxBody-12) + `"}`, "", 200, "", `"statusCode": 413`},
+		"invoke, over the limit":  {s, "POST", "/classify/invocations", `{"body": "` + strings.Repeat(" ", lambda.MaxBody-11) + `"}`, "", 413, "RequestTooLargeException", "6291456"},
+		"a fault":                 {s, "POST", "/classify/invocations", `{"body": "fault"}`, "", 200, "", `{"errorMessage":"We encountered an internal error. `},
+		"a role without rights":   {s, "POST", "/classify/invocations", `{"body": "denied"}`, "", 200, "", `"errorType":"AccessDeniedException"`},
+		"invoke, later":           {s, "POST", "/classify/invocations", `{"body": "a song"}`, "X-Amz-Invocation-Type: Event", 202, "", ""},
+		"invoke, later, unknown":  {s, "POST", "/sing/invocations", `{"body": "a song"}`, "X-Amz-Invocation-Type: Event", 404, "ResourceNotFoundException", ""},
+		"invoke, later, too long": {s, "POST", "/classify/invocations", `{"body": "` + strings.Repeat(" ", 1<<20-11) + `"}`, "X-Amz-Invocation-Type: Event", 413, "RequestTooLargeException", "limit 1048576 bytes"},
+		"create":                  {s, "POST", "", "{}", "", 404, "UnknownOperationException", "built in and can't be created, changed or deleted: classify, classify-json."},
+		"delete":                  {s, "DELETE", "/classify", "", "", 404, "UnknownOperationException", "There are ListFunctions,"},
+		"too deep":                {s, "DELETE", "/classify/policy/a/b", "", "", 404, "UnknownOperationException", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
