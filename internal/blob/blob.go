@@ -170,10 +170,10 @@ type PutOptions struct {
 }
 
 // Checks says what a body must be and which checksums to keep. Those that do
-// not hold fail the write with BadDigest.
+// not hold fail the write with BadDigest, SHA256 with XAmzContentSHA256Mismatch.
 type Checks struct {
 	MD5        []byte            // expected, 16 bytes; nil for none
-	SHA256     []byte            // expected, 32 bytes; nil for none
+	SHA256     []byte            // that was signed, 32 bytes; nil for none
 	Checksums  map[string]string // expected by algorithm, base64; kept with the object
 	Algorithms []string          // further checksums to compute and keep
 	// Trailer returns expected checksums that arrive behind the body: it is

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"hash/crc64"
+	"maps"
 	"slices"
 	"strings"
 
@@ -83,27 +84,24 @@ func newDigester(check Checks) (*digester, error) {
 	return d, nil
 }
 
-func (d *digester) Write(p []byte) (int, error) {
-	d.md5.Write(p)
+// all returns what has to see the body, each on its own.
+func (d *digester) all() []hash.Hash {
+	all := []hash.Hash{d.md5}
 	if d.sha256 != nil {
-		d.sha256.Write(p)
+		all = append(all, d.sha256)
 	}
-	for _, h := range d.sums {
-		h.Write(p)
-	}
-	return len(p), nil
+	return slices.AppendSeq(all, maps.Values(d.sums))
 }
 
-// finish returns the ETag and the checksums to keep, or BadDigest.
+// finish returns the ETag and the checksums to keep, or BadDigest or
+// XAmzContentSHA256Mismatch.
 func (d *digester) finish() (etag string, sums map[string]string, err error) {
+	if d.sha256 != nil && !bytes.Equal(d.check.SHA256, d.sha256.Sum(nil)) {
+		return "", nil, errs.New(errs.Invalid, CodeSHA256Mismatch, "The provided 'x-amz-content-sha256' header does not match what was computed.")
+	}
 	md5sum := d.md5.Sum(nil)
 	if d.check.MD5 != nil && !bytes.Equal(d.check.MD5, md5sum) {
 		return "", nil, badDigest("Content-MD5", base64.StdEncoding.EncodeToString(d.check.MD5), base64.StdEncoding.EncodeToString(md5sum))
-	}
-	if d.sha256 != nil {
-		if got := d.sha256.Sum(nil); !bytes.Equal(d.check.SHA256, got) {
-			return "", nil, badDigest("SHA-256", hex.EncodeToString(d.check.SHA256), hex.EncodeToString(got))
-		}
 	}
 	sums = make(map[string]string, len(d.sums))
 	for name, h := range d.sums {
@@ -227,14 +225,16 @@ func sortedUnique(names []string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
-// Verify reports with BadDigest, or InvalidRequest for a digest that can't be one,
-// whether content is not what check expects.
+// Verify reports with BadDigest or XAmzContentSHA256Mismatch, or InvalidRequest for
+// a digest that can't be one, whether content is not what check expects.
 func Verify(content []byte, check Checks) error {
 	d, err := newDigester(check)
 	if err != nil {
 		return err
 	}
-	d.Write(content)
+	for _, h := range d.all() {
+		h.Write(content)
+	}
 	_, _, err = d.finish()
 	return err
 }

@@ -211,7 +211,7 @@ func (s *staged) fill(ctx context.Context, r io.Reader, check Checks) (etag stri
 	if err != nil {
 		return "", nil, err
 	}
-	n, err := pump(ctx, &early{f: s.f}, digest, r)
+	n, err := pump(ctx, &early{f: s.f}, digest.all(), r)
 	s.size += n
 	if err != nil {
 		return "", nil, err

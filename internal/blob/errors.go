@@ -30,6 +30,7 @@ const (
 	CodeEntityTooSmall          = "EntityTooSmall"
 	CodePreconditionFailed      = "PreconditionFailed"
 	CodeBadDigest               = "BadDigest"
+	CodeSHA256Mismatch          = "XAmzContentSHA256Mismatch"
 	CodeInvalidRequest          = "InvalidRequest"
 	CodeIncompleteBody          = "IncompleteBody"
 	CodeRequestTimeout          = "RequestTimeout"

@@ -63,35 +63,33 @@ func writeUntilKilled(dir string) {
 	if err := d.CreateBucket(ctx, "data", ""); errs.KindOf(err) != errs.Conflict {
 		check(err)
 	}
-	lines := make(chan string)
+	say := func(format string, args ...any) { // has been written when it returns
+		_, err := fmt.Printf(format+"\n", args...)
+		check(err)
+	}
 	for w := range 3 {
 		go func() {
 			for n := 0; ; n++ {
 				key := fmt.Sprintf("w%d/%d/key", w, n%5)
-				lines <- fmt.Sprintf("begin %s %d", key, n)
+				say("begin %s %d", key, n)
 				_, err := d.Put(ctx, "data", key, bytes.NewReader(version(key, n)), blob.PutOptions{})
 				check(err)
-				lines <- fmt.Sprintf("put %s %d", key, n)
+				say("put %s %d", key, n)
 			}
 		}()
 	}
-	go func() {
-		for n := 0; ; n++ {
-			key := fmt.Sprintf("multi/%d", n)
-			up, err := d.CreateUpload(ctx, "data", key, blob.PutOptions{})
+	for n := 0; ; n++ {
+		key := fmt.Sprintf("multi/%d", n)
+		up, err := d.CreateUpload(ctx, "data", key, blob.PutOptions{})
+		check(err)
+		part, err := d.PutPart(ctx, up.UploadRef, 1, bytes.NewReader(version(key, n)), blob.Checks{})
+		check(err)
+		say("part %s %s %d", key, up.ID, n)
+		if n%2 == 0 {
+			_, err = d.CompleteUpload(ctx, up.UploadRef, []blob.Part{part}, blob.PutOptions{})
 			check(err)
-			part, err := d.PutPart(ctx, up.UploadRef, 1, bytes.NewReader(version(key, n)), blob.Checks{})
-			check(err)
-			lines <- fmt.Sprintf("part %s %s %d", key, up.ID, n)
-			if n%2 == 0 {
-				_, err = d.CompleteUpload(ctx, up.UploadRef, []blob.Part{part}, blob.PutOptions{})
-				check(err)
-				lines <- fmt.Sprintf("put %s %d", key, n)
-			}
+			say("put %s %d", key, n)
 		}
-	}()
-	for line := range lines {
-		fmt.Println(line)
 	}
 }
 

@@ -3,21 +3,24 @@ package blob
 import (
 	"context"
 	"errors"
+	"hash"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 const (
 	pumpBuffer  = 256 << 10
-	pumpBuffers = 4
+	pumpBuffers = 8 // of a body, at most
 )
 
 var buffers = sync.Pool{New: func() any { return new([pumpBuffer]byte) }}
 
-// pump writes r to w and to digest until r ends, and returns the bytes written
-// to w. Digests are as slow as disks, so they run beside the writing once a body
-// fills more than one buffer. Reading stops soon after ctx ends.
-func pump(ctx context.Context, w io.Writer, digest io.Writer, r io.Reader) (int64, error) {
+// pump writes r to w and to every digest until r ends, and returns the bytes
+// written to w. Digests are as slow as disks, so once a body fills more than one
+// buffer reading, writing and each digest go on side by side. Reading stops soon
+// after ctx ends.
+func pump(ctx context.Context, w io.Writer, digests []hash.Hash, r io.Reader) (int64, error) {
 	buf := buffers.Get().(*[pumpBuffer]byte)
 	n, err := readFull(ctx, r, buf[:])
 	if err != nil {
@@ -25,49 +28,98 @@ func pump(ctx context.Context, w io.Writer, digest io.Writer, r io.Reader) (int6
 		if !errors.Is(err, io.EOF) {
 			return 0, err
 		}
-		digest.Write(buf[:n])
+		for _, d := range digests {
+			d.Write(buf[:n])
+		}
 		if _, err := w.Write(buf[:n]); err != nil {
 			return 0, storageError(err, "write a temporary file")
 		}
 		return int64(n), nil
 	}
-	return pumpLong(ctx, w, digest, r, buf)
+	return pumpLong(ctx, w, digests, r, &piece{buf: buf, n: n})
 }
 
-// pumpLong is pump for a body whose first bytes fill first.
-func pumpLong(ctx context.Context, w io.Writer, digest io.Writer, r io.Reader, first *[pumpBuffer]byte) (int64, error) {
-	type filled struct {
-		buf *[pumpBuffer]byte
-		n   int
-	}
-	full := make(chan filled, pumpBuffers)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for f := range full {
-			digest.Write(f.buf[:f.n])
-			buffers.Put(f.buf)
-		}
-	}()
-	defer func() { close(full); <-done }()
+// piece is a part of a body on its way through writing and digests, which share it.
+type piece struct {
+	buf   *[pumpBuffer]byte
+	n     int
+	users atomic.Int32 // that have yet to see it
+}
 
-	var written int64
-	for buf, n, end := first, pumpBuffer, error(nil); ; {
-		_, err := w.Write(buf[:n])
-		full <- filled{buf, n}
-		if err != nil {
-			return written, storageError(err, "write a temporary file")
+// belt carries the pieces of one body, in order, to all users.
+type belt struct {
+	users []chan *piece
+	room  chan struct{} // an entry for every piece under way
+	done  sync.WaitGroup
+}
+
+// add begins a user, which sees every piece until it returns false.
+func (b *belt) add(use func(p []byte) bool) {
+	pieces := make(chan *piece, pumpBuffers)
+	b.users = append(b.users, pieces)
+	b.done.Go(func() {
+		wanted := true
+		for p := range pieces {
+			wanted = wanted && use(p.buf[:p.n])
+			if p.users.Add(-1) == 0 {
+				buffers.Put(p.buf)
+				<-b.room
+			}
 		}
-		written += int64(n)
+	})
+}
+
+// send hands a piece on, when there is room for it.
+func (b *belt) send(p *piece) {
+	b.room <- struct{}{}
+	p.users.Store(int32(len(b.users)))
+	for _, u := range b.users {
+		u <- p // which never waits: a channel takes as many as there is room for
+	}
+}
+
+// end waits until all users have seen everything.
+func (b *belt) end() {
+	for _, u := range b.users {
+		close(u)
+	}
+	b.done.Wait()
+}
+
+// pumpLong is pump for a body that begins with a full piece.
+func pumpLong(ctx context.Context, w io.Writer, digests []hash.Hash, r io.Reader, p *piece) (written int64, err error) {
+	b := &belt{room: make(chan struct{}, pumpBuffers)}
+	var unwritten error
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	b.add(func(p []byte) bool {
+		n, err := w.Write(p)
+		if written += int64(n); err != nil {
+			unwritten = storageError(err, "write a temporary file")
+			stop()
+		}
+		return err == nil
+	})
+	for _, d := range digests {
+		b.add(func(p []byte) bool { d.Write(p); return true })
+	}
+	for end := error(nil); ; {
+		b.send(p)
 		if end != nil {
-			return written, nil
+			break
 		}
-		buf = buffers.Get().(*[pumpBuffer]byte)
-		if n, end = readFull(ctx, r, buf[:]); end != nil && !errors.Is(end, io.EOF) {
-			buffers.Put(buf)
-			return written, end
+		p = &piece{buf: buffers.Get().(*[pumpBuffer]byte)}
+		if p.n, end = readFull(reading, r, p.buf[:]); end != nil && !errors.Is(end, io.EOF) {
+			buffers.Put(p.buf)
+			err = end
+			break
 		}
 	}
+	b.end()
+	if unwritten != nil {
+		return written, unwritten
+	}
+	return written, err
 }
 
 // readFull reads until p is full, and returns io.EOF if r ends before, or why r

@@ -20,6 +20,12 @@ func tooLarge(limit int64) error {
 	return errs.New(errs.TooLarge, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size of %d bytes.", limit)
 }
 
+// selfChecking is a body that is compared with the hash that was signed for it
+// while it is read, unless its reader does so itself.
+type selfChecking interface {
+	Unchecked() (body io.Reader, sum []byte)
+}
+
 // body returns the request's body, decoded, with what it must be. It must be read
 // to io.EOF, and Checks.Trailer asked for only then.
 func (c *call) body(limit int64) (io.Reader, blob.Checks, error) {
@@ -34,6 +40,11 @@ func (c *call) body(limit int64) (io.Reader, blob.Checks, error) {
 		}
 		if c.r.ContentLength > limit {
 			return nil, check, tooLarge(limit)
+		}
+		if signed, ok := c.r.Body.(selfChecking); ok {
+			body, sum := signed.Unchecked()
+			check.SHA256 = sum
+			return body, check, nil
 		}
 		return c.r.Body, check, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/md5"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -50,12 +51,13 @@ func (s *chunkSigner) chunk(data string) string {
 	return fmt.Sprintf("%x;chunk-signature=%s\r\n%s", len(data), signature, data)
 }
 
-// TestSignedChunks sends bodies whose chunks are signed, as the SDKs for Java and
-// .NET do, through the server's own signature check.
-func TestSignedChunks(t *testing.T) {
-	t.Parallel()
-	key := iam.Key{ID: "AKIDEXAMPLEEXAMPLE", Secret: "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"}
-	auth, err := iam.New(iam.Config{RootKey: key, AccountID: "111122223333", Region: "us-east-1"})
+var signer = aws.Credentials{AccessKeyID: "AKIDEXAMPLEEXAMPLE", SecretAccessKey: "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"}
+
+// signedServer serves a store, with the bucket data in it, to who signs as
+// signer.
+func signedServer(t *testing.T) (*httptest.Server, blob.Store) {
+	t.Helper()
+	auth, err := iam.New(iam.Config{RootKey: iam.Key{ID: signer.AccessKeyID, Secret: signer.SecretAccessKey}, AccountID: "111122223333", Region: "us-east-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +65,7 @@ func TestSignedChunks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { store.Close() })
 	if err := store.CreateBucket(t.Context(), "data", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -76,8 +78,60 @@ func TestSignedChunks(t *testing.T) {
 			return s3.WithChunkVerifier(ctx, res.Chunks)
 		},
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
+	return server, store
+}
 
+// TestSignedBody changes a body behind its signature, of sizes that take each way
+// through the store.
+func TestSignedBody(t *testing.T) {
+	t.Parallel()
+	server, store := signedServer(t)
+	for _, size := range []int{1, 1000, 1 << 20, 5<<20 + 1} {
+		for _, changed := range []int{-1, 0, size - 1} {
+			body := bytes.Repeat([]byte{'x'}, size)
+			sum := fmt.Sprintf("%x", sha256.Sum256(body))
+			if changed >= 0 {
+				body[changed] = 'y'
+			}
+			key := fmt.Sprintf("%d/%d", size, changed)
+			r, err := http.NewRequestWithContext(t.Context(), "PUT", server.URL+"/data/"+key, bytes.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("X-Amz-Content-Sha256", sum)
+			if err := v4.NewSigner().SignHTTP(t.Context(), signer, r, sum, "s3", "us-east-1", time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			resp, err := server.Client().Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, missing := store.Stat(t.Context(), "data", key)
+			switch {
+			case changed < 0:
+				if want := fmt.Sprintf(`"%x"`, md5.Sum(body)); resp.StatusCode != 200 || missing != nil || resp.Header.Get("Etag") != want {
+					t.Errorf("%s: %d %s, ETag %s, want %s; %v", key, resp.StatusCode, answer, resp.Header.Get("Etag"), want, missing)
+				}
+			case resp.StatusCode != 400 || !bytes.Contains(answer, []byte("<Code>XAmzContentSHA256Mismatch</Code>")):
+				t.Errorf("%s: %d %s", key, resp.StatusCode, answer)
+			case missing == nil:
+				t.Errorf("%s: the changed body is stored", key)
+			}
+		}
+	}
+}
+
+// TestSignedChunks sends bodies whose chunks are signed, as the SDKs for Java and
+// .NET do, through the server's own signature check.
+func TestSignedChunks(t *testing.T) {
+	t.Parallel()
+	server, store := signedServer(t)
 	content := strings.Repeat("0123456789abcdef", 10_000)
 	sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(content))))
 	trailer := "x-amz-checksum-crc32:" + sum
@@ -94,13 +148,13 @@ func TestSignedChunks(t *testing.T) {
 			r.Header.Set("X-Amz-Trailer", "x-amz-checksum-crc32")
 		}
 		now := time.Now().UTC()
-		if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}, r, form, "s3", "us-east-1", now); err != nil {
+		if err := v4.NewSigner().SignHTTP(t.Context(), signer, r, form, "s3", "us-east-1", now); err != nil {
 			t.Fatal(err)
 		}
 		_, seed, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
 		day := now.Format("20060102")
 		s := &chunkSigner{stamp: now.Format("20060102T150405Z"), scope: day + "/us-east-1/s3/aws4_request", previous: seed}
-		s.key = mac(mac(mac(mac([]byte("AWS4"+key.Secret), day), "us-east-1"), "s3"), "aws4_request")
+		s.key = mac(mac(mac(mac([]byte("AWS4"+signer.SecretAccessKey), day), "us-east-1"), "s3"), "aws4_request")
 
 		var body bytes.Buffer
 		for i := 0; i < len(content); i += 64 << 10 {

@@ -288,7 +288,11 @@ func testDigests(t *testing.T, f *fixture) {
 	}
 	for name, check := range checks {
 		_, err := f.Put(f.ctx, bucket, "k", strings.NewReader("hullo"), blob.PutOptions{Checks: check})
-		wantCode(t, err, blob.CodeBadDigest)
+		if name == "SHA256" {
+			wantCode(t, err, blob.CodeSHA256Mismatch)
+		} else {
+			wantCode(t, err, blob.CodeBadDigest)
+		}
 		if got := f.mustGet(t, "k"); got != "old" {
 			t.Fatalf("after a bad %s the object is %q", name, got)
 		}
