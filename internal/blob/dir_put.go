@@ -121,6 +121,7 @@ func (d *Dir) publishObject(b *bucket, s *staged, info ObjectInfo, opt PutOption
 // The caller holds the key's lock, so nobody empties the last folder meanwhile.
 func (b *bucket) publish(s *staged, path string) error {
 	target := b.file(path)
+	defer keepReplaced(target)()
 	b.mu.RLock()
 	err := b.rename(s, target)
 	b.mu.RUnlock()

@@ -13,3 +13,14 @@ func beginWriting(f *os.File, off, n int64) {
 		_ = c.Control(func(fd uintptr) { _ = syscall.SyncFileRange(int(fd), off, n, syncFileRangeWrite) })
 	}
 }
+
+// keepReplaced keeps the file at path, which is about to be replaced, until the
+// returned function lets go of it and does not wait. Else whoever replaces it
+// would wait until the system has given all its blocks back.
+func keepReplaced(path string) (letGo func()) {
+	f, err := os.Open(path)
+	if err != nil {
+		return func() {} // there is none, or the replacing will tell
+	}
+	return func() { go f.Close() }
+}
