@@ -3,24 +3,17 @@
 package client
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
 	"github.com/heliograph/heliograph/internal/audit"
-	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam/signed"
 	"github.com/heliograph/heliograph/internal/rest"
 	"github.com/heliograph/heliograph/internal/route"
 )
@@ -28,39 +21,22 @@ import (
 // Service is the name that requests are signed for.
 const Service = "heliograph"
 
-// maxAnswer bounds the bytes of an answer.
-const maxAnswer = 16 << 20
-
 // Config says where the server is and who asks.
-type Config struct {
-	URL             string // of the control listener, such as http://127.0.0.1:9000
-	Region          string // that the server answers as
-	AccessKeyID     string
-	SecretAccessKey string
-	SessionToken    string       // of temporary credentials, or ""
-	HTTP            *http.Client // nil: one with a timeout of 30 seconds
-}
+type Config = signed.Config
 
 // Client calls one server. It is safe for concurrent use.
 type Client struct {
 	config Config
-	base   *url.URL
-	signer *v4.Signer
+	server *signed.Client
 }
 
 // New returns a client, or an Invalid error that says what in config is wrong.
 func New(config Config) (*Client, error) {
-	base, err := url.Parse(config.URL)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, errs.Invalidf("%q is not the URL of a server. Write it as in http://127.0.0.1:9000.", config.URL)
+	server, err := signed.New(config)
+	if err != nil {
+		return nil, err
 	}
-	if config.AccessKeyID == "" || config.SecretAccessKey == "" {
-		return nil, errs.Invalidf("There is no access key to sign with.")
-	}
-	if config.HTTP == nil {
-		config.HTTP = &http.Client{Timeout: 30 * time.Second}
-	}
-	return &Client{config, base, v4.NewSigner()}, nil
+	return &Client{config, server}, nil
 }
 
 // Info asks what the server says of itself.
@@ -146,41 +122,25 @@ func (c *Client) callRoute(ctx context.Context, method, path string, in, out any
 // call sends in as JSON, unless nil, and decodes the answer into out, unless nil.
 // resource is percent-encoded.
 func (c *Client) call(ctx context.Context, method, resource string, in, out any) error {
-	var body []byte
+	request := signed.Request{Service: Service, Method: method, Resource: rest.Prefix + resource}
 	if in != nil {
 		var err error
-		if body, err = json.Marshal(in); err != nil {
+		if request.Body, err = json.Marshal(in); err != nil {
 			return fmt.Errorf("encode request: %w", err)
 		}
+		request.ContentType = "application/json"
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath(rest.Prefix).String()+resource, bytes.NewReader(body))
+	answer, err := c.server.Do(ctx, request)
 	if err != nil {
-		return fmt.Errorf("make request: %w", err)
+		return err
 	}
-	if in != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	hash := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: c.config.AccessKeyID, SecretAccessKey: c.config.SecretAccessKey, SessionToken: c.config.SessionToken}
-	if err := c.signer.SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), Service, c.config.Region, time.Now()); err != nil {
-		return fmt.Errorf("sign request: %w", err)
-	}
-	response, err := c.config.HTTP.Do(request)
-	if err != nil {
-		return errs.Wrap(err, errs.Unavailable, "", "The server at %s can't be reached. Is it running? Start it with `heliograph serve`, or name another with --control.", c.config.URL)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", c.config.URL, err)
-	}
-	if response.StatusCode < 200 || response.StatusCode > 299 {
-		return rest.ErrorOf(response.StatusCode, answer)
+	if answer.Status < 200 || answer.Status > 299 {
+		return rest.ErrorOf(answer.Status, answer.Body)
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(answer, out); err != nil {
+	if err := json.Unmarshal(answer.Body, out); err != nil {
 		return fmt.Errorf("the answer of %s is not Heliograph's: %w", c.config.URL, err)
 	}
 	return nil

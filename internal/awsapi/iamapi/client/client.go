@@ -6,53 +6,30 @@ package client
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/heliograph/heliograph/internal/awsapi/iamapi"
 	"github.com/heliograph/heliograph/internal/errs"
+	"github.com/heliograph/heliograph/internal/iam/signed"
 )
 
-// maxAnswer bounds the bytes of an answer.
-const maxAnswer = 16 << 20
-
 // Config says where the server is and who asks.
-type Config struct {
-	URL             string // of the control listener, such as http://127.0.0.1:9000
-	Region          string // that the server answers as
-	AccessKeyID     string
-	SecretAccessKey string
-	SessionToken    string       // of temporary credentials, or ""
-	HTTP            *http.Client // nil: one with a timeout of 30 seconds
-}
+type Config = signed.Config
 
 // Client calls one server. It is safe for concurrent use.
-type Client struct {
-	config Config
-	signer *v4.Signer
-}
+type Client struct{ server *signed.Client }
 
 // New returns a client, or an Invalid error that says what in config is wrong.
 func New(config Config) (*Client, error) {
-	base, err := url.Parse(config.URL)
-	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, errs.Invalidf("%q is not the URL of a server. Write it as in http://127.0.0.1:9000.", config.URL)
+	server, err := signed.New(config)
+	if err != nil {
+		return nil, err
 	}
-	config.URL = base.Scheme + "://" + base.Host + "/"
-	if config.HTTP == nil {
-		config.HTTP = &http.Client{Timeout: 30 * time.Second}
-	}
-	return &Client{config, v4.NewSigner()}, nil
+	return &Client{server}, nil
 }
 
 // Call performs an operation with these parameters and decodes its result into
@@ -64,33 +41,18 @@ func (c *Client) Call(ctx context.Context, operation string, in url.Values, out 
 			form[name] = values
 		}
 	}
-	body := []byte(form.Encode())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.URL, bytes.NewReader(body))
+	answer, err := c.server.Do(ctx, signed.Request{Service: "iam", Method: http.MethodPost, Resource: "/",
+		ContentType: "application/x-www-form-urlencoded; charset=utf-8", Body: []byte(form.Encode())})
 	if err != nil {
-		return fmt.Errorf("make request: %w", err)
+		return err
 	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	hash := sha256.Sum256(body)
-	credentials := aws.Credentials{AccessKeyID: c.config.AccessKeyID, SecretAccessKey: c.config.SecretAccessKey, SessionToken: c.config.SessionToken}
-	if err := c.signer.SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), "iam", c.config.Region, time.Now()); err != nil {
-		return fmt.Errorf("sign request: %w", err)
-	}
-	response, err := c.config.HTTP.Do(request)
-	if err != nil {
-		return errs.Wrap(err, errs.Unavailable, "", "The server at %s can't be reached. Is it running? Start it with `heliograph serve`, or name another with --control.", c.config.URL)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", c.config.URL, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return errorOf(response.StatusCode, answer)
+	if answer.Status != http.StatusOK {
+		return errorOf(answer.Status, answer.Body)
 	}
 	if out == nil {
 		return nil
 	}
-	return decode(answer, operation+"Result", out)
+	return decode(answer.Body, operation+"Result", out)
 }
 
 // decode reads the element of that name.
