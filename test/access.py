@@ -3,13 +3,10 @@ rights. It prints "ok" at the end; HELIOGRAPH_CONTROL is the server, and the
 environment's key may do everything."""
 
 import json
-import os
 
 import boto3
-from botocore.exceptions import ClientError
 
-URL = os.environ["HELIOGRAPH_CONTROL"]
-ACCOUNT = "000000000000"
+from house import ACCOUNT, URL, policy, refused
 
 
 class Caller:
@@ -18,19 +15,6 @@ class Caller:
     def __init__(self, **key):
         session = boto3.Session(**key)
         self.iam, self.sts, self.s3, self.maker = (session.client(name, endpoint_url=URL) for name in ("iam", "sts", "s3", "sagemaker"))
-
-
-def refused(call, code, text="", **arguments):
-    try:
-        call(**arguments)
-    except ClientError as e:
-        assert e.response["Error"]["Code"] == code and text in str(e), e
-        return
-    raise AssertionError(f"{arguments} was not refused")
-
-
-def policy(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": [dict(zip(("Effect", "Action", "Resource"), s)) for s in statements]})
 
 
 root = Caller()

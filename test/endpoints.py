@@ -4,17 +4,16 @@ the labels __label__red and __label__blue, and prints "ok" at the end;
 HELIOGRAPH_CONTROL is the server."""
 
 import json
-import os
 import sys
 import time
 
 import boto3
-from botocore.exceptions import ClientError
 
-url = os.environ["HELIOGRAPH_CONTROL"]
-s3 = boto3.client("s3", endpoint_url=url)
-maker = boto3.client("sagemaker", endpoint_url=url)
-runtime = boto3.client("sagemaker-runtime", endpoint_url=url)
+from house import URL, refused
+
+s3 = boto3.client("s3", endpoint_url=URL)
+maker = boto3.client("sagemaker", endpoint_url=URL)
+runtime = boto3.client("sagemaker-runtime", endpoint_url=URL)
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
 ROLE = "arn:aws:iam::000000000000:role/SageMakerRole"
 BUCKET, NAME = "python", "Python-1"
@@ -38,15 +37,6 @@ def content(location):
     key = location.removeprefix(f"s3://{BUCKET}/")
     s3.get_waiter("object_exists").wait(Bucket=BUCKET, Key=key, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     return s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
-
-
-def refused(call, code, text, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as e:
-        assert e.response["Error"]["Code"] == code and text in str(e), e
-        return e.response
-    raise AssertionError(f"{arguments} was not refused")
 
 
 s3.create_bucket(Bucket=BUCKET)

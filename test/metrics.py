@@ -1,23 +1,13 @@
 """Metrics and alarms with boto3, as Debian has it. Prints ok in the end."""
 
 import datetime
-import os
 import time
 
 import boto3
-from botocore.exceptions import ClientError
 
-cloudwatch = boto3.client("cloudwatch", endpoint_url=os.environ["HELIOGRAPH_CONTROL"])
+from house import URL, refused
 
-
-def refused(code, call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as e:
-        assert e.response["Error"]["Code"] == code, e
-        return
-    raise AssertionError(f"{call} was not refused with {code}")
-
+cloudwatch = boto3.client("cloudwatch", endpoint_url=URL)
 
 assert cloudwatch.list_metrics(Namespace="Shop")["Metrics"] == []
 
@@ -81,14 +71,14 @@ kinds = [i["HistoryItemType"] for i in items]
 assert kinds.index("Action") < kinds.index("StateUpdate") < kinds.index("ConfigurationUpdate"), items
 assert any(i["HistorySummary"] == "Alarm updated from INSUFFICIENT_DATA to ALARM" for i in items), items
 
-refused("InvalidParameterValue", cloudwatch.put_metric_data, Namespace="AWS/Shop", MetricData=[{"MetricName": "x", "Value": 1}])
-refused("InvalidParameterValue", cloudwatch.put_metric_data, Namespace="Shop", MetricData=[{"MetricName": "x", "Value": 1, "Timestamp": now - datetime.timedelta(days=15)}])
-refused("InvalidParameterCombination", cloudwatch.get_metric_statistics, Namespace="Shop", MetricName="Orders", Period=60, Statistics=["Sum"],
+refused(cloudwatch.put_metric_data, "InvalidParameterValue", Namespace="AWS/Shop", MetricData=[{"MetricName": "x", "Value": 1}])
+refused(cloudwatch.put_metric_data, "InvalidParameterValue", Namespace="Shop", MetricData=[{"MetricName": "x", "Value": 1, "Timestamp": now - datetime.timedelta(days=15)}])
+refused(cloudwatch.get_metric_statistics, "InvalidParameterCombination", Namespace="Shop", MetricName="Orders", Period=60, Statistics=["Sum"],
         StartTime=now - datetime.timedelta(days=2), EndTime=now)
-refused("InvalidFormat", cloudwatch.set_alarm_state, AlarmName="alarm-2", StateValue="OK", StateReason="x", StateReasonData="{")
-refused("ValidationError", cloudwatch.put_metric_alarm, AlarmName="bad", **{**alarm, "Period": 61})
-refused("InvalidNextToken", cloudwatch.describe_alarm_history, NextToken="x")
-refused("ResourceNotFound", cloudwatch.delete_alarms, AlarmNames=["alarm-0", "unknown"])
+refused(cloudwatch.set_alarm_state, "InvalidFormat", AlarmName="alarm-2", StateValue="OK", StateReason="x", StateReasonData="{")
+refused(cloudwatch.put_metric_alarm, "ValidationError", AlarmName="bad", **{**alarm, "Period": 61})
+refused(cloudwatch.describe_alarm_history, "InvalidNextToken", NextToken="x")
+refused(cloudwatch.delete_alarms, "ResourceNotFound", AlarmNames=["alarm-0", "unknown"])
 assert len(cloudwatch.describe_alarms()["MetricAlarms"]) == 3
 cloudwatch.delete_alarms(AlarmNames=["alarm-0", "alarm-1"])
 print("ok")

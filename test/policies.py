@@ -2,24 +2,14 @@
 everyone, and against everyone. It prints "ok" at the end."""
 
 import json
-import os
 
 import boto3
 from botocore import UNSIGNED
 from botocore.client import Config
-from botocore.exceptions import ClientError
 
-URL = os.environ["HELIOGRAPH_CONTROL"]
+from house import URL, refused
+
 BUCKET = "python-policies"
-
-
-def refused(call, code, text="", **arguments):
-    try:
-        call(**arguments)
-    except ClientError as e:
-        assert e.response["Error"]["Code"] == code and text in str(e), e
-        return
-    raise AssertionError(f"{arguments} was not refused")
 
 
 def put(*statements):

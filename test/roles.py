@@ -3,14 +3,12 @@ endpoints may touch with them. It prints "ok" at the end; HELIOGRAPH_CONTROL is 
 server, and the environment's key may do everything."""
 
 import json
-import os
 import time
 
 import boto3
-from botocore.exceptions import ClientError
 
-URL = os.environ["HELIOGRAPH_CONTROL"]
-ACCOUNT = "000000000000"
+from house import ACCOUNT, URL, policy, refused
+
 IMAGE = "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
 CANNOT = "Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role."
 
@@ -21,19 +19,6 @@ def clients(**key):
 
 
 iam, s3, maker, runtime = clients()
-
-
-def refused(call, code, text="", **arguments):
-    try:
-        call(**arguments)
-    except ClientError as e:
-        assert e.response["Error"]["Code"] == code and text in str(e), e
-        return
-    raise AssertionError(f"{arguments} was not refused")
-
-
-def policy(*statements):
-    return json.dumps({"Version": "2012-10-17", "Statement": [dict(zip(("Effect", "Action", "Resource", "Condition"), s)) for s in statements]})
 
 
 def role(name, *statements, service="sagemaker.amazonaws.com"):
