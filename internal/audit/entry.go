@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"strings"
 	"time"
@@ -110,6 +111,33 @@ var plain = func() (all [256]bool) {
 	return all
 }()
 
+// isPlain reports whether all bytes of s stand for themselves. It looks at eight
+// at a time, and at the last ones, or the few of a short text, by themselves.
+func isPlain(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		w := binary.LittleEndian.Uint64([]byte(s[:8]))
+		// The top bits tell: of the difference, of a byte below ' '; of isByte, of one that is
+		// escaped; their own, of what isn't ASCII. A borrow can raise a false alarm behind a true one.
+		if ((w-0x20*ones)|isByte(w, '"')|isByte(w, '\\')|isByte(w, '&')|isByte(w|0x02*ones, '>')|isByte(w, 0x7f)|w)&(0x80*ones) != 0 {
+			break
+		}
+	}
+	for i := range len(s) {
+		if !plain[s[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+const ones = 0x0101010101010101
+
+// isByte sets the top bit of each byte of w that is c, and maybe of bytes behind one.
+func isByte(w uint64, c byte) uint64 {
+	x := w ^ uint64(c)*ones
+	return (x - ones) &^ x
+}
+
 // appendString appends s as a JSON string, cut at maxText.
 func appendString(b []byte, s string) []byte {
 	if len(s) > maxText {
@@ -119,11 +147,9 @@ func appendString(b []byte, s string) []byte {
 		}
 		s = s[:cut] + "…"
 	}
-	for i := range len(s) {
-		if !plain[s[i]] {
-			quoted, _ := json.Marshal(s) // a string always encodes
-			return append(b, quoted...)
-		}
+	if !isPlain(s) {
+		quoted, _ := json.Marshal(s) // a string always encodes
+		return append(b, quoted...)
 	}
 	b = append(b, '"')
 	b = append(b, s...)

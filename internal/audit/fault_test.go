@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -143,4 +144,26 @@ func FuzzOpen(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestPlainText puts each byte at each place of a text.
+func TestPlainText(t *testing.T) {
+	t.Parallel()
+	text := []byte("a text of 21 bytes...")
+	for at := range text {
+		for c := range 256 {
+			changed := bytes.Clone(text)
+			changed[at] = byte(c)
+			want, err := json.Marshal(string(changed))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := appendString(nil, string(changed)); !bytes.Equal(got, want) {
+				t.Fatalf("got %s, want %s", got, want)
+			}
+			if isPlain(string(changed)) != plain[c] {
+				t.Fatalf("%q is not what is plain", changed)
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,37 +13,43 @@ import (
 	"time"
 )
 
-// pending is an entry on its way into the file.
-type pending struct {
-	body []byte // the line up to its seq
-	seq  uint64
-	done bool // written, or not to be written: err says it
-	err  error
+// draft is a line in the making, behind the hash of the line before it: so what
+// its own hash is over lies in one piece.
+type draft struct{ text []byte }
+
+var drafts = sync.Pool{New: func() any { return &draft{make([]byte, sha256.Size, 1024)} }}
+
+// write makes the line of an entry, but for seq and hash.
+func (d *draft) write(e *Entry) { d.text = e.appendBody(d.text[:sha256.Size]) }
+
+func newDraft(e *Entry) *draft {
+	d := &draft{make([]byte, sha256.Size)}
+	d.write(e)
+	return d
 }
 
-var pendings = sync.Pool{New: func() any { return new(pending) }}
+// end makes the line that of the entry after end, to which it moves end.
+func (d *draft) end(end *Point) (line []byte) {
+	copy(d.text, end.Hash[:])
+	end.Seq++
+	d.text = strconv.AppendUint(d.text, end.Seq, 10)
+	end.Hash = sha256.Sum256(d.text)
+	d.text = append(d.text, hashMember...)
+	d.text = hex.AppendEncode(d.text, end.Hash[:])
+	d.text = append(d.text, '"', '}', '\n')
+	return d.text[sha256.Size:]
+}
 
 var errClosed = errors.New("the audit trail is closed")
 
-// Record appends an entry. Its Seq and Hash are the trail's to choose. Entries
-// that arrive while others are being written go to the file together, by the
-// hand of the first who gets there.
+// Record appends an entry. Its Seq and Hash are the trail's to choose.
 func (t *Trail) Record(_ context.Context, e *Entry) error {
-	p := pendings.Get().(*pending)
-	defer pendings.Put(p)
-	p.body, p.done, p.err = e.appendBody(p.body[:0]), false, nil
-	t.queueMu.Lock()
-	t.queue = append(t.queue, p)
-	t.queueMu.Unlock()
-
+	d := drafts.Get().(*draft)
+	defer drafts.Put(d) // of at most maxLine
+	d.write(e)
 	t.writeMu.Lock()
-	if !p.done {
-		t.queueMu.Lock()
-		t.batch, t.queue = t.queue, t.batch[:0]
-		t.queueMu.Unlock()
-		t.write(t.batch)
-	}
-	seq, err := p.seq, p.err
+	err := t.write(d)
+	seq := t.end.Seq
 	t.writeMu.Unlock()
 	if err == nil && e.Durable {
 		err = t.sync(seq)
@@ -50,76 +57,63 @@ func (t *Trail) Record(_ context.Context, e *Entry) error {
 	return err
 }
 
-// write appends a batch to the file with one write. The writer calls it.
-func (t *Trail) write(batch []*pending) {
-	err := errClosed
-	if t.file != nil {
-		if t.doubtful.Load() || t.size >= t.opt.MaxBytes || t.opt.Now().Sub(t.began) >= t.opt.MaxAge {
-			t.rotate()
+// write appends an entry, and before it one that says how many others could not
+// be written.
+func (t *Trail) write(d *draft) error {
+	if t.file == nil {
+		return errClosed
+	}
+	if t.doubtful.Load() || t.size >= t.opt.MaxBytes || t.opt.Now().Sub(t.began) >= t.opt.MaxAge {
+		t.rotate()
+	}
+	if t.lost > 0 {
+		if err := t.resume(); err != nil {
+			t.lost++
+			return err
 		}
-		err = t.append(batch)
 	}
-	for _, p := range batch {
-		p.done, p.err = true, err
+	err := t.append(d)
+	if err != nil {
+		t.lost, t.lostFrom = 1, t.opt.Now()
+		t.opt.Log.Error("the audit trail can't be written; calls fail until it can", "error", err)
 	}
-	clear(batch) // those who wait own them again
+	return err
 }
 
-func (t *Trail) append(batch []*pending) error {
-	end := t.end // only the writer changes it
-	buf := t.buf[:0]
-	if t.lost > 0 {
-		e := Entry{Time: t.opt.Now(), Trail: Resumed, Detail: fmt.Sprintf("%d entries could not be written since %s; their calls were not carried out",
-			t.lost, t.lostFrom.UTC().Format(time.RFC3339))}
-		buf = t.line(buf, e.appendBody(nil), &end)
+// resume writes that entries were lost.
+func (t *Trail) resume() error {
+	e := Entry{Time: t.opt.Now(), Trail: Resumed, Detail: fmt.Sprintf("%d entries could not be written since %s; their calls were not carried out",
+		t.lost, t.lostFrom.UTC().Format(time.RFC3339))}
+	if err := t.append(newDraft(&e)); err != nil {
+		return err
 	}
-	for _, p := range batch {
-		buf = t.line(buf, p.body, &end)
-		p.seq = end.Seq
-	}
-	if cap(buf) <= 1<<20 {
-		t.buf = buf
-	}
-	if err := t.put(buf); err != nil {
-		// What may be there of it is gone over by the next.
-		if t.lost == 0 {
-			t.lostFrom = t.opt.Now()
-			t.opt.Log.Error("the audit trail can't be written; calls fail until it can", "error", err)
-		}
-		t.lost += len(batch)
-		t.endMu.Lock()
-		t.fault = err
-		t.endMu.Unlock()
-		return fmt.Errorf("audit trail: %w", err)
-	}
-	t.size += int64(len(buf))
-	if t.lost > 0 {
-		t.opt.Log.Warn("the audit trail can be written again", "lost", t.lost, "since", t.lostFrom)
-		t.lost = 0
-	}
-	end.offset = t.size
-	t.endMu.Lock()
-	t.end, t.fault = end, nil
-	if t.used == 0 {
-		t.inFile = end
-	}
-	t.endMu.Unlock()
+	t.opt.Log.Warn("the audit trail can be written again", "lost", t.lost, "since", t.lostFrom)
+	t.lost = 0
 	return nil
 }
 
-// line appends a whole line and moves end to it.
-func (t *Trail) line(buf, body []byte, end *Point) []byte {
-	at := len(buf)
-	end.Seq++
-	buf = append(buf, body...)
-	buf = strconv.AppendUint(buf, end.Seq, 10)
-	t.digest.Reset()
-	t.digest.Write(end.Hash[:])
-	t.digest.Write(buf[at:])
-	t.digest.Sum(end.Hash[:0])
-	buf = append(buf, hashMember...)
-	buf = hex.AppendEncode(buf, end.Hash[:])
-	return append(buf, '"', '}', '\n')
+// append appends a line. What may be there of one that it couldn't is gone over
+// by the next.
+func (t *Trail) append(d *draft) error {
+	end := t.end // only the writer changes it
+	line := d.end(&end)
+	err := t.put(line)
+	if err != nil {
+		err = fmt.Errorf("audit trail: %w", err)
+	} else {
+		t.size += int64(len(line))
+		end.offset = t.size
+	}
+	t.endMu.Lock()
+	defer t.endMu.Unlock()
+	if t.fault = err; err != nil {
+		return err
+	}
+	t.end = end
+	if t.used == 0 {
+		t.inFile = end
+	}
+	return nil
 }
 
 // rotate begins the next file. If it can't, this one goes on, and is tried to be
@@ -168,7 +162,7 @@ func (t *Trail) begin(first *Entry, at Point) (*begun, error) {
 	if err != nil {
 		return nil, err
 	}
-	line := t.line(nil, first.appendBody(nil), &at)
+	line := newDraft(first).end(&at)
 	at.offset = int64(len(line))
 	if _, err = f.Write(line); err == nil {
 		err = errors.Join(f.Sync(), syncDir(t.opt.Dir))

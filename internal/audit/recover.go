@@ -156,9 +156,7 @@ func (t *Trail) start(what, detail string) error {
 		t.opt.Log.Warn("the audit trail was not as it was left", "found", what, "detail", detail)
 	}
 	t.synced = Point{} // whether it is on the disk is not known
-	e := Entry{Time: t.opt.Now(), Trail: what, Detail: detail, Durable: true}
-	p := pending{body: e.appendBody(nil)}
-	if err := t.append([]*pending{&p}); err != nil {
+	if err := t.append(newDraft(&Entry{Time: t.opt.Now(), Trail: what, Detail: detail})); err != nil {
 		return err
 	}
 	return t.sync(0)

@@ -21,7 +21,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"log/slog"
 	"os"
 	"slices"
@@ -59,20 +58,14 @@ type Options struct {
 type Trail struct {
 	opt Options
 
-	queueMu sync.Mutex
-	queue   []*pending // what no writer has taken yet
-
-	writeMu  sync.Mutex // held by the writer; guards the next group
-	file     *os.File   // nil: closed
-	size     int64      // bytes of whole lines in file and buffer
-	spilled  int64      // bytes of them in file
-	memory   []byte     // the buffer; nil where there is none
-	used     int        // bytes of lines in it
-	began    time.Time  // when file was begun
-	reserved int64      // up to where the disk has set room aside for file
-	batch    []*pending
-	buf      []byte
-	digest   hash.Hash
+	writeMu  sync.Mutex  // held by the writer; guards the next group
+	file     *os.File    // nil: closed
+	size     int64       // bytes of whole lines in file and buffer
+	spilled  int64       // bytes of them in file
+	memory   []byte      // the buffer; nil where there is none
+	used     int         // bytes of lines in it
+	began    time.Time   // when file was begun
+	reserved int64       // up to where the disk has set room aside for file
 	lost     int         // entries that could not be written since
 	lostFrom time.Time   // then
 	retryAt  time.Time   // when to try again to begin a file
@@ -127,7 +120,7 @@ func Open(o Options) (*Trail, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("audit trail: %w", err)
 	}
-	t := &Trail{opt: o, digest: sha256.New()}
+	t := &Trail{opt: o}
 	if err := t.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("audit trail in %s: %w", o.Dir, err), t.release())
 	}
