@@ -160,8 +160,7 @@ func (s *Service) tryAsync(ctx context.Context, l *live, doc *asyncDoc) (answeri
 	start := time.Now()
 	defer func() {
 		if put == nil {
-			took := time.Since(start) // answering is reading and putting, too
-			v.meter.observe(answering, took, took)
+			v.meter.observe(answering, start, start) // answering is reading and putting, too
 		}
 	}()
 	if err := s.opt.Auth.Authorize(ctx, "s3:GetObject", objectARN(doc.Input.Bucket, doc.Input.Key)); err != nil {

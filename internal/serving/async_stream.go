@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 )
 
 // answerStream is invoke for a body and an answer of any length: JSON Lines are
@@ -14,7 +15,7 @@ func (s *Service) answerStream(ctx context.Context, l *live, v *variant, content
 	answer := func(block []byte, firstLine int) error {
 		in.Body, in.firstLine = block, firstLine
 		deadline, _ := ctx.Deadline()
-		out, _, err := s.invoke(ctx, l, v, in, deadline)
+		out, _, err := s.invoke(ctx, l, v, in, time.Now(), deadline)
 		if err != nil {
 			return err
 		}

@@ -63,9 +63,9 @@ func (s *Service) Invoke(ctx context.Context, in InvokeInput) (InvokeOutput, err
 	start := time.Now()
 	variants.shadow(s, l, in, start)
 	v.meter.counted.underWay.Add(1)
-	body, model, err := s.invoke(ctx, l, v, in, start)
+	body, begun, err := s.invoke(ctx, l, v, in, start, start.Add(s.opt.Timeout))
 	v.meter.counted.underWay.Add(-1)
-	v.meter.observe(err, time.Since(start), model)
+	v.meter.observe(err, start, begun)
 	if err != nil {
 		return InvokeOutput{}, err
 	}
@@ -96,23 +96,23 @@ func (s *Service) variantFor(ctx context.Context, l *live, target string) (varia
 }
 
 // invoke computes the answer to a request that came at start, when its turn has
-// come, and tells how long its model took.
-func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, start time.Time) (body []byte, took time.Duration, err error) {
+// come, and tells when it had; the zero time if it never did.
+func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInput, start, deadline time.Time) (body []byte, begun time.Time, err error) {
 	if v.slots != nil {
 		select {
 		case v.slots <- struct{}{}:
 			defer func() { <-v.slots }()
 		default:
-			return nil, 0, errs.New(errs.Throttled, "ThrottlingException",
+			return nil, begun, errs.New(errs.Throttled, "ThrottlingException",
 				"Rate exceeded: variant %s of endpoint %s answers at most %d requests at once (MaxConcurrency).", v.name, l.name, cap(v.slots))
 		}
 	}
-	begun := start
 	select {
 	case s.slots <- struct{}{}:
+		begun = start
 	default:
 		if err := s.awaitTurn(ctx); err != nil {
-			return nil, 0, err
+			return nil, begun, err
 		}
 		begun = time.Now()
 	}
@@ -123,12 +123,11 @@ func (s *Service) invoke(ctx context.Context, l *live, v *variant, in InvokeInpu
 			body, err = nil, errs.New(errs.Internal, "InternalFailure", "The model could not be run; the server's log has the cause.")
 		}
 	}()
-	body, err = s.predict(ctx, v, in, start.Add(s.opt.Timeout))
-	took = time.Since(begun)
+	body, err = s.predict(ctx, v, in, deadline)
 	if refusal, ok := err.(*refusal); ok {
-		return nil, took, s.modelError(l, v, refusal)
+		return nil, begun, s.modelError(l, v, refusal)
 	}
-	return body, took, err
+	return body, begun, err
 }
 
 // awaitTurn waits for one of the slots; their number keeps memory and latency

@@ -67,8 +67,14 @@ func (m meters) forget(endpoint string, variants []*deployedVariant) {
 	}
 }
 
-// observe counts an invocation that took so long in all, and at its model.
-func (m *meter) observe(err error, took, model time.Duration) {
+// observe counts an invocation that ends now. It came at start and was its
+// model's from begun on, if that isn't zero.
+func (m *meter) observe(err error, start, begun time.Time) {
+	end := time.Now()
+	took, model := end.Sub(start), time.Duration(0)
+	if !begun.IsZero() {
+		model = end.Sub(begun)
+	}
 	m.seconds.Observe(took.Seconds())
 	m.results[resultOf(err)].Inc()
 	m.counted.add(err, took, model)

@@ -32,8 +32,8 @@ func (s *variantSet) shadow(service *Service, l *live, in InvokeInput, start tim
 			defer service.copied.Add(-cost)
 			service.shadows <- struct{}{} // few at once, so that they take no turn of a request
 			defer func() { <-service.shadows }()
-			answer, model, err := service.invoke(context.Background(), l, v, copied, start)
-			v.meter.observe(err, time.Since(start), model)
+			answer, begun, err := service.invoke(context.Background(), l, v, copied, time.Now(), start.Add(service.opt.Timeout))
+			v.meter.observe(err, start, begun)
 			if err == nil {
 				s.capture.take(service.recorder, v.name, copied, copied.ContentType, answer)
 			}
