@@ -48,7 +48,7 @@ func (t *Trail) Record(_ context.Context, e *Entry) error {
 	defer drafts.Put(d) // of at most maxLine
 	d.write(e)
 	t.writeMu.Lock()
-	err := t.write(d)
+	err := t.write(d, e.Time)
 	seq := t.end.Seq
 	t.writeMu.Unlock()
 	if err == nil && e.Durable {
@@ -57,13 +57,13 @@ func (t *Trail) Record(_ context.Context, e *Entry) error {
 	return err
 }
 
-// write appends an entry, and before it one that says how many others could not
-// be written.
-func (t *Trail) write(d *draft) error {
+// write appends an entry of now, and before it one that says how many others
+// could not be written.
+func (t *Trail) write(d *draft, now time.Time) error {
 	if t.file == nil {
 		return errClosed
 	}
-	if t.doubtful.Load() || t.size >= t.opt.MaxBytes || t.opt.Now().Sub(t.began) >= t.opt.MaxAge {
+	if t.doubtful.Load() || t.size >= t.opt.MaxBytes || now.Sub(t.began) >= t.opt.MaxAge {
 		t.rotate()
 	}
 	if t.lost > 0 {

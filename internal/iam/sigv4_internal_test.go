@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/textproto"
 	"testing"
+	"time"
 )
 
 func TestSigningKeyIsHMAC(t *testing.T) {
@@ -33,4 +34,20 @@ func TestHeaderKeys(t *testing.T) {
 			t.Errorf("%s is %s and not %s", name, got, want)
 		}
 	}
+}
+
+// FuzzStamp holds the reading of times against that of package time.
+func FuzzStamp(f *testing.F) {
+	for _, s := range []string{"20260102T030405Z", "20240229T235959Z", "20250229T000000Z", "20260431T000000Z", "20260102T240000Z", "20260102T006000Z",
+		"20260102T000060Z", "00000101T000000Z", "99991231T235959Z", "20261301T000000Z", "20260001T000000Z", "20260100T000000Z", "2026-102T030405Z",
+		"20260102T030405", "20260102 030405Z", "20260102T030405.5Z", "+0260102T030405Z", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := parseStamp(s)
+		want, err := time.Parse(stampLayout, s)
+		if wantOK := err == nil && len(s) == len(stampLayout); ok != wantOK || ok && !got.Equal(want) {
+			t.Errorf("%q: %v %v, and package time says %v %v", s, got, ok, want, err)
+		}
+	})
 }

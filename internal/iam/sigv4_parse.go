@@ -151,8 +151,8 @@ func (sig *signature) set(credential, names, stamp string, fail func(string, ...
 	if parts[4] != terminator {
 		return scopeError("terminator", parts[4], terminator, "Credential should be scoped with a valid terminator: '%s'.", terminator)
 	}
-	at, err := time.Parse(stampLayout, stamp)
-	if err != nil || len(stamp) != len(stampLayout) {
+	at, ok := parseStamp(stamp)
+	if !ok {
 		return fail("The date of the signature must be in the ISO 8601 basic format YYYYMMDD'T'HHMMSS'Z', got %q", clip(stamp))
 	}
 	sig.at, sig.stamp = at, stamp
@@ -170,6 +170,29 @@ func (sig *signature) set(credential, names, stamp string, fail func(string, ...
 		}
 	}
 	return nil
+}
+
+// parseStamp reads a time as stampLayout has it.
+func parseStamp(s string) (at time.Time, ok bool) {
+	if len(s) != len(stampLayout) || s[8] != 'T' || s[15] != 'Z' {
+		return at, false
+	}
+	number := func(from, to int) (n int) {
+		for i := from; i < to; i++ {
+			if s[i] < '0' || s[i] > '9' {
+				ok = false
+			}
+			n = 10*n + int(s[i]-'0')
+		}
+		return n
+	}
+	ok = true
+	year, month, day := number(0, 4), number(4, 6), number(6, 8)
+	hour, minute, second := number(9, 11), number(11, 13), number(13, 15)
+	at = time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	// A part that is too great, such as the 31st of April, would carry over.
+	ok = ok && at.Month() == time.Month(month) && at.Day() == day && hour < 24 && minute < 60 && second < 60
+	return at, ok
 }
 
 // credentialParts takes keyid/date/region/service/term apart.
