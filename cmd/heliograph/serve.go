@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -39,9 +40,18 @@ shown once. SIGTERM lets running requests finish and ends with status 0.`,
 	return cmd
 }
 
+// garbageRoom is how many bytes of garbage may gather, at least, before they are
+// collected. Models lie outside of the heap, and what is in it is a few megabytes,
+// after as many of which Go would collect: a hundred times a second under load,
+// stopping all requests each time. A block of this size that nobody touches counts
+// as heap without taking memory, so the rule of GOGC and GOMEMLIMIT stays.
+const garbageRoom = 16 << 20
+
 // serve runs the server until the command's context ends. If then is not nil it
 // runs beside it once both listeners answer; its failure ends the server.
 func serve(cmd *cobra.Command, cfg app.Config, then func(ctx context.Context, a *app.App) error) error {
+	room := make([]byte, garbageRoom)
+	defer runtime.KeepAlive(room)
 	ctx, cancel := context.WithCancelCause(cmd.Context())
 	defer cancel(nil)
 	out := cmd.OutOrStdout()
