@@ -59,6 +59,7 @@ func TestAccess(t *testing.T) {
 	}
 	read := file("read.json", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/*"}]}`)
 	write := file("write.json", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::data/*"}]}`)
+	open := file("open.json", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:user/team/ann"},"Action":"s3:DeleteObject","Resource":"arn:aws:s3:::data/*"}]}`)
 	empty := file("empty.json", "\n")
 	bad := file("bad.json", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject"}]}`)
 	do := func(args ...string) string {
@@ -96,6 +97,7 @@ func TestAccess(t *testing.T) {
 		{"policy show own --user ann", `"s3:PutObject"`},
 		{"policy simulate s3:GetObject s3:PutObject --user ann --resource arn:aws:s3:::data/x", `s3:GetObject +\S+ +allowed +reader line 1\ns3:PutObject +\S+ +allowed +own line 1\n$`},
 		{"policy simulate s3:DeleteObject --user ann", `s3:DeleteObject +\* +implicitDeny +no statement allows it\nerror: exit status 1`},
+		{"policy simulate s3:DeleteObject --user ann --resource arn:aws:s3:::data/x --resource-policy " + open, `s3:DeleteObject +\S+ +allowed +\S+ line 1\n$`},
 		{"policy boundary AmazonS3ReadOnlyAccess --user ann", "The user ann may do no more than arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess allows."},
 		{"policy simulate s3:PutObject --user ann --resource arn:aws:s3:::data/x", `implicitDeny +own line 1; the permissions boundary does not allow it`},
 		{"user show ann", `(?s)Boundary +arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\nTags +team=support\nGroups +crew\nPolicies +inline:own\nKeys +AKIA\S+ \(active, since`},

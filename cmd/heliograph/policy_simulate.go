@@ -15,14 +15,18 @@ import (
 func newPolicySimulateCommand(a *access) *cobra.Command {
 	var who entityFlags
 	var resources, keys []string
+	var ofResource string
 	c := &cobra.Command{
 		Use: "simulate ACTION...", Short: "Say what a user, group or role may do, and which statement decides", Args: cobra.MinimumNArgs(1),
 		Long: `Say what a user, group or role may do, and which statements decide, without doing
-it. The policies in force count; what a bucket's own policy allows does not.
+it. The policies in force count, and the resource's own policy, such as a bucket's or
+a function's, if --resource-policy has it.
 
 The exit code is 1 if anything would be denied.`,
 		Example: `  heliograph policy simulate s3:GetObject --user ann --resource arn:aws:s3:::data/train.csv
-  heliograph policy simulate iam:PassRole --role deployer --context iam:PassedToService=sagemaker.amazonaws.com`,
+  heliograph policy simulate iam:PassRole --role deployer --context iam:PassedToService=sagemaker.amazonaws.com
+  aws s3api get-bucket-policy --bucket data --query Policy --output text |
+    heliograph policy simulate s3:GetObject --user ann --resource arn:aws:s3:::data/train.csv --resource-policy -`,
 		RunE: a.run(func(c accessCall, args []string) error {
 			arn, err := c.entityARN(who)
 			if err != nil {
@@ -44,6 +48,13 @@ The exit code is 1 if anything would be denied.`,
 				in.Set(at+"ContextKeyName", name)
 				in.Set(at+"ContextKeyType", "stringList")
 				in.Set(at+"ContextKeyValues.member.1", value)
+			}
+			if ofResource != "" {
+				document, err := readDocument(ofResource)
+				if err != nil {
+					return err
+				}
+				in.Set("ResourcePolicy", document)
 			}
 			results, err := list(c, "SimulatePrincipalPolicy", in, func(o *iamapi.SimulationOutput) ([]iamapi.Evaluation, iamapi.Truncation) {
 				return o.EvaluationResults.Items, o.Truncation
@@ -69,6 +80,7 @@ The exit code is 1 if anything would be denied.`,
 	}
 	who.add(c, true)
 	c.Flags().StringArrayVar(&resources, "resource", nil, "ARN to act on; may be repeated (default *)")
+	c.Flags().StringVar(&ofResource, "resource-policy", "", "`file` with the policy of the resources, - for standard input")
 	c.Flags().StringArrayVar(&keys, "context", nil, "value of a condition key as KEY=VALUE; may be repeated")
 	return c
 }
