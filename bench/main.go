@@ -89,10 +89,14 @@ func run(ctx context.Context) error {
 	flag.BoolVar(&b.quick, "quick", false, "smaller sets and one run: to see that all works, not to quote")
 	only := flag.String("only", "", "sections, with commas; all if empty: "+strings.Join(sectionNames(), ", "))
 	bare := flag.Bool("bare", false, "answer HTTP requests with a constant and do nothing else; the bench starts itself so, as a peer")
+	send := flag.String("send", "", "send this file to whoever asks and do nothing else; the bench starts itself so, as a peer")
 	question := flag.String("answer", "", "measure one thing in this process; the bench starts itself so")
 	flag.Parse()
 	if *bare {
 		return serveBare(ctx)
+	}
+	if *send != "" {
+		return serveSent(ctx, *send)
 	}
 	if *question != "" {
 		return answer(ctx, *question, flag.Args())

@@ -82,3 +82,45 @@ func serveBare(ctx context.Context) error {
 	}
 	return nil
 }
+
+// serveSent is the peer of GET: for each byte that a connection sends, it sends the file at path, which the kernel does
+// by itself, and nothing else.
+func serveSent(ctx context.Context, path string) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	fmt.Println(bareReady + listener.Addr().String())
+	for {
+		connection, err := listener.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer connection.Close()
+			for asked := make([]byte, 1); ; {
+				if _, err := io.ReadFull(connection, asked); err != nil {
+					return
+				}
+				if err := sendFile(connection, path); err != nil {
+					fmt.Fprintln(os.Stderr, saysBench+err.Error())
+					return
+				}
+			}
+		}()
+	}
+}
+
+func sendFile(connection net.Conn, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.Copy(connection, file)
+	return err
+}
