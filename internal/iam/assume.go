@@ -31,6 +31,8 @@ type AssumeRoleInput struct {
 	PolicyARNs     []string      // managed policies that, with Policy, bound the session
 	ExternalID     string        // what the trust policy may ask for
 	SourceIdentity string        // who is behind the session
+	Tags           []Tag         // of the session, for which the trust policy must allow sts:TagSession
+	Transitive     []string      // keys of Tags that sessions made with this one have too
 }
 
 // Session is temporary credentials with whom they stand for.
@@ -66,8 +68,18 @@ func (s *Service) AssumeRole(ctx context.Context, in AssumeRoleInput) (Session, 
 	if in.SourceIdentity != "" {
 		keys["sts:SourceIdentity"] = []string{in.SourceIdentity}
 	}
-	if err := s.AuthorizeResource(WithKeys(ctx, keys), "sts:AssumeRole", in.RoleARN, trust); err != nil {
+	tags := newTagging(&p, in.Tags, in.Transitive)
+	keyed := tags.keys(WithKeys(ctx, keys))
+	if err := s.AuthorizeResource(keyed, "sts:AssumeRole", in.RoleARN, trust); err != nil {
 		return Session{}, err
+	}
+	if tags.any() {
+		if err := s.AuthorizeResource(keyed, "sts:TagSession", in.RoleARN, trust); err != nil {
+			return Session{}, err
+		}
+	}
+	if fault == nil {
+		fault = tags.check()
 	}
 	if fault != nil {
 		return Session{}, fault
@@ -76,12 +88,12 @@ func (s *Service) AssumeRole(ctx context.Context, in AssumeRoleInput) (Session, 
 	if err != nil {
 		return Session{}, err
 	}
-	packed, err := s.checkSessionPolicies(ctx, in.Policy, in.PolicyARNs)
+	packed, err := s.checkSessionPolicies(ctx, in.Policy, in.PolicyARNs, &tags)
 	if err != nil {
 		return Session{}, err
 	}
-	c, err := s.newCredentials(session{Kind: roleSession, Role: role.Name, RoleID: role.ID, Name: in.SessionName,
-		Policy: in.Policy, PolicyARNs: in.PolicyARNs, SourceIdentity: in.SourceIdentity}, duration)
+	c, err := s.newCredentials(tags.of(session{Kind: roleSession, Role: role.Name, RoleID: role.ID, Name: in.SessionName,
+		Policy: in.Policy, PolicyARNs: in.PolicyARNs, SourceIdentity: in.SourceIdentity}), duration)
 	return Session{Credentials: c, ARN: "arn:aws:sts::" + s.cfg.AccountID + ":assumed-role/" + role.Name + "/" + in.SessionName,
 		ID: role.ID + ":" + in.SessionName, Packed: packed}, err
 }
@@ -172,9 +184,9 @@ func checkDuration(d, most time.Duration) error {
 	return nil
 }
 
-// checkSessionPolicies refuses session policies that can't be read or are too
-// long, and returns how much of the room for them they take, in percent.
-func (s *Service) checkSessionPolicies(ctx context.Context, inline string, arns []string) (int, error) {
+// checkSessionPolicies refuses session policies that can't be read or, with the
+// tags, are too long, and returns how much of the room for both they take, in percent.
+func (s *Service) checkSessionPolicies(ctx context.Context, inline string, arns []string, tags *tagging) (int, error) {
 	if n := len([]rune(inline)); n > maxSessionPolicy {
 		return 0, constraint(inline, "policy", "Member must have length less than or equal to "+strconv.Itoa(maxSessionPolicy))
 	}
@@ -186,7 +198,7 @@ func (s *Service) checkSessionPolicies(ctx context.Context, inline string, arns 
 			return 0, err
 		}
 	}
-	size := policy.Size([]byte(inline))
+	size := policy.Size([]byte(inline)) + tags.size()
 	for _, arn := range arns {
 		if _, err := s.compiledPolicy(ctx, arn); errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
 			return 0, errs.Wrap(err, errs.Invalid, policy.CodeMalformed, "The policy %s does not exist or is not attachable.", clip(arn))
@@ -198,7 +210,7 @@ func (s *Service) checkSessionPolicies(ctx context.Context, inline string, arns 
 	const room = maxSessionPolicy + maxSessionARNs*204 // the longest policy, and ARNs of usual lengths
 	packed := (size*100 + room - 1) / room
 	if packed > 100 {
-		return 0, errs.New(errs.Invalid, "PackedPolicyTooLarge", "Packed size of session policies exceeds the limit by %d%%.", packed-100)
+		return 0, errs.New(errs.Invalid, "PackedPolicyTooLarge", "Packed size of session policies and tags exceeds the limit by %d%%.", packed-100)
 	}
 	return packed, nil
 }
@@ -223,6 +235,7 @@ type FederationInput struct {
 	Duration   time.Duration
 	Policy     string
 	PolicyARNs []string
+	Tags       []Tag // of the session, for which the user needs sts:TagSession
 }
 
 // FederationToken makes credentials that somebody behind the user of ctx may
@@ -230,10 +243,20 @@ type FederationInput struct {
 // session policies they may do what resources' own policies allow them.
 func (s *Service) FederationToken(ctx context.Context, in FederationInput) (Session, error) {
 	arn := "arn:aws:sts::" + s.cfg.AccountID + ":federated-user/" + in.Name
-	if err := s.Authorize(ctx, "sts:GetFederationToken", arn); err != nil {
+	tags := newTagging(&Principal{}, in.Tags, nil)
+	keyed := tags.keys(ctx)
+	if err := s.Authorize(keyed, "sts:GetFederationToken", arn); err != nil {
 		return Session{}, err
 	}
+	if tags.any() {
+		if err := s.Authorize(keyed, "sts:TagSession", arn); err != nil {
+			return Session{}, err
+		}
+	}
 	if err := checkText(in.Name, "name", 2, 32, sessionNamePattern); err != nil {
+		return Session{}, err
+	}
+	if err := tags.check(); err != nil {
 		return Session{}, err
 	}
 	parent, most, err := s.parent(ctx, "GetFederationToken", in.Duration)
@@ -243,7 +266,7 @@ func (s *Service) FederationToken(ctx context.Context, in FederationInput) (Sess
 	if parent.Kind == rootSession {
 		return Session{}, errs.New(errs.Denied, CodeAccessDenied, "GetFederationToken is for users; the root key can't call it.")
 	}
-	packed, err := s.checkSessionPolicies(ctx, in.Policy, in.PolicyARNs)
+	packed, err := s.checkSessionPolicies(ctx, in.Policy, in.PolicyARNs, &tags)
 	if err != nil {
 		return Session{}, err
 	}
@@ -251,7 +274,7 @@ func (s *Service) FederationToken(ctx context.Context, in FederationInput) (Sess
 		in.Duration = min(12*time.Hour, most)
 	}
 	parent.Kind, parent.Name, parent.Policy, parent.PolicyARNs = federatedSession, in.Name, in.Policy, in.PolicyARNs
-	c, err := s.newCredentials(parent, in.Duration)
+	c, err := s.newCredentials(tags.of(parent), in.Duration)
 	return Session{Credentials: c, ARN: arn, ID: s.cfg.AccountID + ":" + in.Name, Packed: packed}, err
 }
 

@@ -55,14 +55,16 @@ type session struct {
 	Policy         string   `json:",omitempty"` // inline session policy
 	PolicyARNs     []string `json:",omitempty"` // managed session policies
 	SourceIdentity string   `json:",omitempty"`
+	Tags           []Tag    `json:",omitempty"` // that the session was made with
+	Transitive     []string `json:",omitempty"` // keys of those that sessions made with this one have too
 }
 
 // sessionPurpose is what the keyring seals session tokens for.
 const sessionPurpose = "session token"
 
 // maxToken bounds a token, in bytes. The longest that is made has 2,048
-// characters of inline policy and 10 ARNs.
-const maxToken = 16 << 10
+// characters of inline policy, 10 ARNs, and tags in what room these leave.
+const maxToken = 24 << 10
 
 // newCredentials makes the key and token of a session that lasts for d.
 func (s *Service) newCredentials(in session, d time.Duration) (Credentials, error) {
@@ -277,6 +279,8 @@ func (o *openSession) key(name string) ([]string, bool) {
 		return one(time.Unix(o.Issued, 0).UTC().Format(time.RFC3339))
 	case name == "aws:sourceidentity" && o.SourceIdentity != "":
 		return one(o.SourceIdentity)
+	case len(o.Tags) > 0 && strings.HasPrefix(name, "aws:principaltag/"):
+		return o.principalTag(name[len("aws:principaltag/"):])
 	}
 	return nil, false
 }

@@ -52,37 +52,56 @@ func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/2015-03-31/functions/classify/policy", "")
 	f.Add("GET", "/2015-03-31/functions/", "")
 	f.Add("POST", "/2015-03-31/functions/classify/invocations", `{"requestContext": {}, "body": null}`)
+	db, err := store.Open(f.Context(), filepath.Join(f.TempDir(), "db"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { db.Close() })
+	load := func(ctx context.Context) (*function.Policies, error) {
+		return function.NewPolicies(ctx, db, "us-east-1", "111122223333")
+	}
+	policies, err := load(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	service, err := function.NewService(f.Context(), function.Options{Registry: function.NewRegistry(nothing{}, nil), Policies: policies, Authorizer: everybody{}, Endpoints: nothing{}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	h := New(service, wire.Options{})
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		r, err := http.NewRequestWithContext(t.Context(), method, "http://localhost/", strings.NewReader(body))
 		if err != nil {
 			return
 		}
 		r.URL.Path = path
-		db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		policies, err := function.NewPolicies(t.Context(), db, "us-east-1", "111122223333")
-		if err != nil {
-			t.Fatal(err)
-		}
-		service, err := function.NewService(t.Context(), function.Options{Registry: function.NewRegistry(nothing{}, nil), Policies: policies, Authorizer: everybody{}, Endpoints: nothing{}})
-		if err != nil {
-			t.Fatal(err)
-		}
 		w := httptest.NewRecorder()
-		New(service, wire.Options{}).ServeHTTP(w, r)
+		h.ServeHTTP(w, r)
 		if w.Code >= 500 || !utf8.ValidString(w.Body.String()) {
 			t.Errorf("%s %q %q: %d %s", method, path, body, w.Code, w.Body)
 		}
-		again, err := function.NewPolicies(t.Context(), db, "us-east-1", "111122223333")
+		if w.Code != http.StatusCreated {
+			return
+		}
+		in, err := readPermission([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := load(t.Context())
 		if err != nil {
 			t.Fatalf("%s %q %q left a policy that can't be read: %v", method, path, body, err)
 		}
-		attached, err := again.Of(t.Context(), again.ARN("classify"))
-		if err != nil || (attached != nil) != (w.Code == http.StatusCreated) {
-			t.Errorf("%s %q %q: %d, and the policy is %+v (%v)", method, path, body, w.Code, attached, err)
+		found := 0
+		for _, name := range service.Names() {
+			if attached, err := again.Of(t.Context(), again.ARN(name)); err != nil || attached != nil {
+				found++
+				if err := service.RemovePermission(t.Context(), name, in.StatementId, ""); err != nil {
+					t.Errorf("%s %q %q: %v", method, path, body, err)
+				}
+			}
+		}
+		if found != 1 {
+			t.Errorf("%s %q %q: %d functions have a policy", method, path, body, found)
 		}
 	})
 }

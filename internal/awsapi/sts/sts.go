@@ -6,7 +6,6 @@ package sts
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -25,10 +24,10 @@ func New(s *iam.Service, opt wire.Options) http.Handler {
 	}
 	a := api{s}
 	return wire.NewQuery(Version, "https://sts.amazonaws.com/doc/"+Version+"/", map[string]wire.QueryOperation{
-		"AssumeRole":         wire.QueryOp(a.assumeRole),
+		"AssumeRole":         wire.QueryOp(a.assumeRole).Needs("", "sts:TagSession"),
 		"GetAccessKeyInfo":   wire.QueryOp(a.getAccessKeyInfo),
 		"GetCallerIdentity":  wire.QueryOp(a.getCallerIdentity).Open(),
-		"GetFederationToken": wire.QueryOp(a.getFederationToken),
+		"GetFederationToken": wire.QueryOp(a.getFederationToken).Needs("", "sts:TagSession"),
 		"GetSessionToken":    wire.QueryOp(a.getSessionToken).Open(),
 	}, opt)
 }
@@ -95,11 +94,11 @@ func refuseMFA(serial, code string) error {
 	return errs.New(errs.Denied, iam.CodeAccessDenied, "MultiFactorAuthentication failed: this server has no MFA devices. Leave SerialNumber and TokenCode out.")
 }
 
-func refuseTags(n int) error {
-	if n == 0 {
-		return nil
+func tags(from []tag) (all []iam.Tag) {
+	for _, t := range from {
+		all = append(all, iam.Tag(t))
 	}
-	return errs.New(errs.Invalid, "ValidationError", "Session tags are not offered by this server. Leave Tags and TransitiveTagKeys out.")
+	return all
 }
 
 type assumeRoleInput struct {
@@ -128,12 +127,12 @@ type assumeRoleOutput struct {
 }
 
 func (a api) assumeRole(ctx context.Context, in *assumeRoleInput) (*assumeRoleOutput, error) {
-	if err := errors.Join(refuseMFA(in.SerialNumber, in.TokenCode), refuseTags(len(in.Tags)+len(in.TransitiveTagKeys))); err != nil {
+	if err := refuseMFA(in.SerialNumber, in.TokenCode); err != nil {
 		return nil, err
 	}
 	s, err := a.iam.AssumeRole(ctx, iam.AssumeRoleInput{
 		RoleARN: in.RoleArn, SessionName: in.RoleSessionName, Duration: duration(in.DurationSeconds), Policy: in.Policy, PolicyARNs: arns(in.PolicyArns),
-		ExternalID: in.ExternalID, SourceIdentity: in.SourceIdentity,
+		ExternalID: in.ExternalID, SourceIdentity: in.SourceIdentity, Tags: tags(in.Tags), Transitive: in.TransitiveTagKeys,
 	})
 	if err != nil {
 		return nil, err
@@ -178,11 +177,8 @@ type federationOutput struct {
 }
 
 func (a api) getFederationToken(ctx context.Context, in *federationInput) (*federationOutput, error) {
-	if err := refuseTags(len(in.Tags)); err != nil {
-		return nil, err
-	}
 	s, err := a.iam.FederationToken(ctx, iam.FederationInput{
-		Name: in.Name, Duration: duration(in.DurationSeconds), Policy: in.Policy, PolicyARNs: arns(in.PolicyArns),
+		Name: in.Name, Duration: duration(in.DurationSeconds), Policy: in.Policy, PolicyARNs: arns(in.PolicyArns), Tags: tags(in.Tags),
 	})
 	if err != nil {
 		return nil, err

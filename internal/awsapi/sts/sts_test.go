@@ -170,7 +170,7 @@ func TestAssumeRole(t *testing.T) {
 		"0 seconds":       {client.AssumeRoleInput{RoleArn: &role, DurationSeconds: new(int32(0))}, "ValidationError", "greater than or equal to 900"},
 		"2 hours":         {client.AssumeRoleInput{RoleArn: &role, DurationSeconds: new(int32(7200))}, "ValidationError", "exceeds the MaxSessionDuration set for this role"},
 		"a bad policy":    {client.AssumeRoleInput{RoleArn: &role, Policy: new(`{"Statement":1}`)}, "MalformedPolicyDocument", ""},
-		"tags":            {client.AssumeRoleInput{RoleArn: &role, Tags: []types.Tag{{Key: new("a"), Value: new("b")}}}, "ValidationError", "not offered"},
+		"tags":            {client.AssumeRoleInput{RoleArn: &role, Tags: []types.Tag{{Key: new("a"), Value: new("b")}}}, "AccessDenied", "is not authorized to perform: sts:TagSession on resource: " + role},
 		"a one-time code": {client.AssumeRoleInput{RoleArn: &role, SerialNumber: new("arn:aws:iam::000000000000:mfa/ada"), TokenCode: new("123456")}, "AccessDenied", "MultiFactor"},
 	} {
 		t.Run(name, func(t *testing.T) {
