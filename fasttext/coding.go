@@ -1,6 +1,10 @@
 package fasttext
 
-import "github.com/heliograph/heliograph/fasttext/internal/kernel"
+import (
+	"slices"
+
+	"github.com/heliograph/heliograph/fasttext/internal/kernel"
+)
 
 // Numbers below wide, which are nearly all of a text's if words are numbered by how frequent
 // they are, take one unit of 16 bits; others, up to 1<<31-1, take two.
@@ -11,6 +15,22 @@ func appendNumber(dst []uint16, v int32) []uint16 {
 		return append(dst, uint16(v))
 	}
 	return append(dst, uint16(v>>16|wide), uint16(v))
+}
+
+// appendNumbers is appendNumber for all of a list.
+func appendNumbers(dst []uint16, list []int32) []uint16 {
+	n := len(dst)
+	dst = slices.Grow(dst, 2*len(list))
+	dst = dst[:cap(dst)]
+	for _, v := range list {
+		if v >= wide {
+			dst[n] = uint16(v>>16 | wide)
+			n++
+		}
+		dst[n] = uint16(v)
+		n++
+	}
+	return dst[:n]
 }
 
 // number returns the number at units[i], and where the next one starts.

@@ -2,6 +2,7 @@ package fasttext
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -166,4 +167,25 @@ func FuzzVectors(f *testing.F) {
 			t.Errorf("%d words and %d values", len(v.words), len(v.data))
 		}
 	})
+}
+
+// The order of a dictionary is that of falling counts, and then of the text.
+func TestSortRanked(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, most := range []int64{1, 3, 300, 70000, math.MaxInt64} {
+		for _, n := range []int{0, 1, 2, 500} {
+			list := make([]ranked, n)
+			for i := range list {
+				list[i] = ranked{r.Int64N(most), r.Int64N(most), int32(i)}
+			}
+			want := slices.Clone(list)
+			slices.SortStableFunc(want, func(a, b ranked) int {
+				return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.first, b.first))
+			})
+			if sortRanked(list); !slices.Equal(list, want) {
+				t.Errorf("%d tokens with numbers up to %d: %v, want %v", n, most, list, want)
+			}
+		}
+	}
 }

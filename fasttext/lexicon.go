@@ -1,10 +1,8 @@
 package fasttext
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math"
-	"slices"
 
 	"github.com/heliograph/heliograph/fasttext/internal/kernel"
 )
@@ -101,7 +99,12 @@ func (l *lexicon) addAll(dst []int32, b block, tokens *kernel.Tokens, n int) []i
 	var ids [batchTokens]int32
 	mask := uint32(len(l.slots) - 1)
 	for i, hash := range tokens.Hash[:n] {
-		s := l.slots[hash&mask]
+		at := hash & mask
+		s := l.slots[at]
+		for s != 0 && uint32(s>>32) != hash {
+			at = (at + 1) & mask
+			s = l.slots[at]
+		}
 		slots[i%batchTokens], ids[i%batchTokens] = s, int32(uint32(s))-1
 	}
 	kernel.Prefetch(l.entries, ids[:n])
@@ -180,14 +183,61 @@ const (
 	firstLabel   = -3 // label i is firstLabel - i
 )
 
+// A ranked is a token of a dictionary to be.
+type ranked struct {
+	count, first int64 // not negative
+	id           int32
+}
+
+// sortRanked sorts tokens by falling counts, and equal ones by where they stood first. It is a radix sort: by each byte of the places and then of
+// the counts, from the lowest on, that is not the same in all.
+func sortRanked(list []ranked) {
+	if len(list) == 0 {
+		return
+	}
+	var differs [2]int64
+	for _, r := range list {
+		differs[0] |= r.first ^ list[0].first
+		differs[1] |= r.count ^ list[0].count
+	}
+	from, to := list, make([]ranked, len(list))
+	for key, bits := range differs {
+		for shift := 0; bits>>shift != 0; shift += 8 {
+			if bits>>shift&0xFF == 0 {
+				continue
+			}
+			digit := func(r *ranked) uint8 {
+				if key == 0 {
+					return uint8(r.first >> shift)
+				}
+				return ^uint8(r.count >> shift)
+			}
+			var places [256]int
+			for i := range from {
+				places[digit(&from[i])]++
+			}
+			total := 0
+			for d, n := range places {
+				places[d] = total
+				total += n
+			}
+			for i := range from {
+				d := digit(&from[i])
+				to[places[d]] = from[i]
+				places[d]++
+			}
+			from, to = to, from
+		}
+	}
+	if &from[0] != &list[0] {
+		copy(list, from)
+	}
+}
+
 // dictionary makes the dictionary of the tokens whose count is above 0, and tells what
 // each token of the lexicon means. The order is that of falling counts, and of the text
 // for equal ones.
 func (l *lexicon) dictionary(d *dictionary) (meanings []int32) {
-	type ranked struct {
-		count, first int64
-		id           int32
-	}
 	meanings = make([]int32, len(l.entries))
 	var words, labels []ranked
 	for id, e := range l.entries {
@@ -204,12 +254,7 @@ func (l *lexicon) dictionary(d *dictionary) (meanings []int32) {
 		}
 	}
 	for _, list := range [][]ranked{words, labels} {
-		slices.SortFunc(list, func(a, b ranked) int {
-			if a.count != b.count {
-				return cmp.Compare(b.count, a.count)
-			}
-			return cmp.Compare(a.first, b.first)
-		})
+		sortRanked(list)
 		for _, r := range list {
 			d.add(l.token(r.id), l.entries[r.id].hash, r.count)
 		}

@@ -112,17 +112,18 @@ func (s *exampleStore) each(ctx context.Context, do func(units []uint16)) error 
 func appendExample(dst []uint16, labels, words []int32, tokens int) []uint16 {
 	n := unitsOf(int32(len(labels))) + unitsOf(int32(tokens))
 	for _, list := range [...][]int32{labels, words} {
+		n += len(list)
 		for _, v := range list {
-			n += unitsOf(v)
+			if v >= wide {
+				n++
+			}
 		}
 	}
 	dst = appendNumber(dst, int32(n))
 	dst = appendNumber(dst, int32(len(labels)))
 	dst = appendNumber(dst, int32(tokens))
 	for _, list := range [...][]int32{labels, words} {
-		for _, v := range list {
-			dst = appendNumber(dst, v)
-		}
+		dst = appendNumbers(dst, list)
 	}
 	return dst
 }

@@ -190,16 +190,19 @@ func (t *textBlock) store(d *depot, units []uint16) (storedBlock, []uint16, erro
 	stored := storedBlock{reader: t.reader, tokens: len(t.tokens), lines: len(t.lines)}
 	units = units[:0]
 	for _, list := range [][]int32{t.lines, t.tokens} {
-		for _, v := range list {
-			if len(units) > d.chunk-2 {
+		for len(list) > 0 {
+			room := (d.chunk - len(units)) / 2 // numbers that surely fit
+			if room == 0 {
 				c, err := d.put(units, d.limit)
 				if err != nil {
 					return storedBlock{}, units, err
 				}
 				stored.chunks = append(stored.chunks, c)
 				units = units[:0]
+				continue
 			}
-			units = appendNumber(units, v)
+			n := min(room, len(list))
+			units, list = appendNumbers(units, list[:n]), list[n:]
 		}
 	}
 	if len(units) == 0 {

@@ -135,23 +135,28 @@ func (l level) exps(v []float32) float32 {
 	if l == plain {
 		return plainExps(v)
 	}
-	whole, highest := len(v)-len(v)%l.lanes(), v[len(v)-1]
-	for _, x := range v[whole:] {
-		highest = max(highest, x)
+	lanes := l.lanes()
+	whole := len(v) - len(v)%lanes
+	rest := v[whole:]
+	var last [16]float32 // the rest, in a register of its own
+	highest := v[0]
+	if len(rest) > 0 {
+		for i := copy(last[:], rest); i < lanes; i++ {
+			last[i] = highest
+		}
+		highest = l.maxWhole(&last[0], lanes)
 	}
 	var sum float32
 	if whole > 0 {
 		highest = max(highest, l.maxWhole(&v[0], whole))
 		sum = l.expsWhole(&v[0], whole, highest)
 	}
-	if rest := v[whole:]; len(rest) > 0 {
-		// What fills the last register is too low to count.
-		var last [16]float32
-		for i := range last {
+	if len(rest) > 0 {
+		// What fills the register is too low to count.
+		for i := len(rest); i < lanes; i++ {
 			last[i] = highest - 100
 		}
-		copy(last[:], rest)
-		sum += l.expsWhole(&last[0], l.lanes(), highest)
+		sum += l.expsWhole(&last[0], lanes, highest)
 		copy(rest, last[:])
 	}
 	return sum
