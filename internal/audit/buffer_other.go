@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// openMemory is not there: each group of entries is written to the file itself.
+// openMemory is not there: each entry is written to the file itself.
 func openMemory(string, int) ([]byte, error) { return nil, nil }
 
 func closeMemory([]byte) error { return nil }
