@@ -3,22 +3,10 @@
 
 import base64
 import json
-import os
 
 import boto3
-from botocore.exceptions import ClientError
 
-URL = os.environ["HELIOGRAPH_CONTROL"]
-
-
-def refused(call, code, text="", **arguments):
-    try:
-        call(**arguments)
-    except ClientError as e:
-        assert e.response["Error"]["Code"] == code and text in str(e), e
-        return e.response
-    raise AssertionError(f"{arguments} was not refused")
-
+from house import URL, policy, refused
 
 root, iam = boto3.client("lambda", endpoint_url=URL), boto3.client("iam", endpoint_url=URL)
 user = iam.create_user(UserName="function-ann")["User"]
@@ -67,18 +55,17 @@ refused(ann.add_permission, "AccessDeniedException", **permission)
 statement = json.loads(root.add_permission(**permission)["Statement"])
 assert statement == {"Sid": "ann", "Effect": "Allow", "Principal": {"AWS": user["Arn"]}, "Action": "lambda:InvokeFunction", "Resource": arn}, statement
 assert call(ann)["StatusCode"] == 200
-policy = root.get_policy(FunctionName="classify")
-assert json.loads(policy["Policy"]) == {"Version": "2012-10-17", "Id": "default", "Statement": [statement]}, policy
+shown = root.get_policy(FunctionName="classify")
+assert json.loads(shown["Policy"]) == {"Version": "2012-10-17", "Id": "default", "Statement": [statement]}, shown
 refused(root.add_permission, "ResourceConflictException", **permission)
 refused(root.add_permission, "InvalidParameterValueException", "The provided principal was invalid", **{**permission, "StatementId": "x", "Principal": "ann"})
 refused(root.add_permission, "PreconditionFailedException", **{**permission, "StatementId": "x", "RevisionId": "x"})
 root.add_permission(FunctionName="classify", StatementId="bucket", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com", SourceArn="arn:aws:s3:::b",
                     SourceAccount="000000000000")
-refused(root.remove_permission, "PreconditionFailedException", FunctionName="classify", StatementId="ann", RevisionId=policy["RevisionId"])
+refused(root.remove_permission, "PreconditionFailedException", FunctionName="classify", StatementId="ann", RevisionId=shown["RevisionId"])
 root.remove_permission(FunctionName="classify", StatementId="ann")
 refused(ann.invoke, "AccessDeniedException", FunctionName="classify")
-iam.put_user_policy(UserName="function-ann", PolicyName="call", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {
-    "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": arn}}))
+iam.put_user_policy(UserName="function-ann", PolicyName="call", PolicyDocument=policy(("Allow", "lambda:InvokeFunction", arn)))
 assert call(ann)["StatusCode"] == 200
 refused(ann.invoke, "AccessDeniedException", FunctionName="triage")
 print("ok")

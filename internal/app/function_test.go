@@ -3,7 +3,6 @@ package app
 import (
 	"encoding/json"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +123,7 @@ func TestRoutesNeedPermission(t *testing.T) {
 }
 
 // TestOldRoutesGetTheirPermission starts on a route that was stored before routes
-// needed one.
+// needed one, twice, and in another region.
 func TestOldRoutesGetTheirPermission(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -142,8 +141,8 @@ func TestOldRoutesGetTheirPermission(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
-		h := mustServe(t, func(c *Config) { c.Data = filepath.Clean(data) })
+	for _, region := range []string{"us-east-1", "us-east-1", "eu-west-1"} {
+		h := mustServe(t, func(c *Config) { c.Data, c.Region = data, region })
 		if status := h.routed(t, "/old"); status != 503 {
 			t.Errorf("the old route answers %d", status)
 		}

@@ -18,7 +18,7 @@ type Permission struct {
 	StatementID   string   `json:"sid"`
 	Action        string   `json:"action"`                   // lambda:InvokeFunction, lambda:*, *
 	Principal     string   `json:"principal"`                // an account, an ARN, a unique id, a service, or *
-	SourceARNs    []string `json:"source_arns,omitempty"`    // for which the principal acts, with wildcards; none: any
+	SourceARNs    []string `json:"source_arns,omitempty"`    // for which the principal acts, with wildcards; none: any. A route's are the ends of such, see Grant
 	SourceAccount string   `json:"source_account,omitempty"` // twelve digits; "": any
 	Route         bool     `json:"route,omitempty"`          // given by a route and not by AddPermission
 }
@@ -58,14 +58,26 @@ func (p *Permission) statement(resource string) statement {
 	if p.SourceAccount != "" {
 		add("StringEquals", "AWS:SourceAccount", p.SourceAccount)
 	}
-	switch len(p.SourceARNs) {
+	switch arns := p.sources(resource); len(arns) {
 	case 0:
 	case 1:
-		add("ArnLike", "AWS:SourceArn", p.SourceARNs[0])
+		add("ArnLike", "AWS:SourceArn", arns[0])
 	default:
-		add("ArnLike", "AWS:SourceArn", p.SourceARNs)
+		add("ArnLike", "AWS:SourceArn", arns)
 	}
 	return s
+}
+
+// sources are the SourceARNs, whole. Routes go on working in a server that is
+// told to be in another region or account: theirs begin as the function's does.
+func (p *Permission) sources(resource string) []string {
+	arns := slices.Clone(p.SourceARNs)
+	for i, arn := range arns {
+		if parts := strings.Split(resource, ":"); !strings.HasPrefix(arn, "arn:") {
+			arns[i] = "arn:aws:execute-api:" + parts[3] + ":" + parts[4] + ":" + arn
+		}
+	}
+	return arns
 }
 
 // principalElement is what a Principal element has for the name of a principal.

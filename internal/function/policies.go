@@ -77,12 +77,12 @@ func (p *Policies) Of(_ context.Context, resource string) (*policy.Attached, err
 // find returns the policy in force of a function, nil if it has none.
 func (p *Policies) find(function string) *functionPolicy { return (*p.compiled.Load())[function] }
 
-// Grant lets API Gateway call the function for the requests that sources name,
-// ARNs of execute-api which may have wildcards, in a statement with the id sid.
-// It replaces what the statement said before. In a transaction of ctx it is a
+// Grant lets API Gateway call the function for requests, which are named as their
+// ARNs end behind the account and may have wildcards, in a statement with the id
+// sid. It replaces what the statement said before. In a transaction of ctx it is a
 // part of that.
-func (p *Policies) Grant(ctx context.Context, function, sid string, sources []string) error {
-	granted := Permission{StatementID: sid, Action: actionInvoke, Principal: gatewayService, SourceARNs: sources, Route: true}
+func (p *Policies) Grant(ctx context.Context, function, sid string, requests []string) error {
+	granted := Permission{StatementID: sid, Action: actionInvoke, Principal: gatewayService, SourceARNs: requests, Route: true}
 	return p.change(ctx, function, func(doc *policyDoc) error {
 		if i := doc.find(sid); i >= 0 {
 			doc.Permissions[i] = granted

@@ -31,17 +31,17 @@ func permissionID(r *Route) string {
 	return "route-" + spelled[:min(most, len(spelled))] + "-" + hex.EncodeToString(sum[:4])
 }
 
-// sources are the ARNs, with wildcards, of the requests that the route answers.
-func (s *Service) sources(r *Route) []string {
+// requests are those that the route answers, as their ARNs end, with wildcards.
+func requests(r *Route) []string {
 	called := r.Methods
 	if len(called) == len(methods) {
 		called = []string{"*"}
 	}
-	arns := make([]string, len(called))
+	ends := make([]string, len(called))
 	for i, method := range called {
-		arns[i] = fmt.Sprintf("arn:aws:execute-api:%s:%s:%s/*/%s%s", s.region, s.account, r.API, method, r.Path)
+		ends[i] = r.API + "/*/" + method + r.Path
 	}
-	return arns
+	return ends
 }
 
 // grantOld gives their permission to the routes that are older than permissions.
@@ -63,7 +63,7 @@ func (s *Service) grantOld(ctx context.Context) error {
 			}); err != nil {
 				return err
 			}
-			if err := s.permissions.Grant(ctx, r.Function, r.Permission, s.sources(&r)); err != nil {
+			if err := s.permissions.Grant(ctx, r.Function, r.Permission, requests(&r)); err != nil {
 				return err
 			}
 		}

@@ -325,7 +325,7 @@ func TestPermissionsGoWithRoutes(t *testing.T) {
 		got := map[string]string{}
 		for id, arns := range granted.inForce {
 			id = id[:strings.LastIndexByte(id, '-')] // a digest
-			got[id] = strings.ReplaceAll(strings.Join(arns, " "), "arn:aws:execute-api:us-east-1:000000000000:default/*/", "")
+			got[id] = strings.ReplaceAll(strings.Join(arns, " "), "default/*/", "")
 		}
 		if !maps.Equal(got, all) {
 			t.Errorf("granted is %v, want %v", got, all)

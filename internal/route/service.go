@@ -32,10 +32,10 @@ type Roles interface {
 
 // Permissions keeps in the functions' policies which routes may run them.
 type Permissions interface {
-	// Grant lets requests that the ARNs name, which may have wildcards, run the
-	// function, in the statement with the id sid; Revoke takes that away. Both are
-	// part of ctx's transaction, and in force after Reload.
-	Grant(ctx context.Context, function, sid string, arns []string) error
+	// Grant lets requests run the function, in the statement with the id sid; they
+	// are named as their ARNs end behind the account, with wildcards: api/stage/METHOD/path.
+	// Revoke takes that away. Both are part of ctx's transaction, and in force after Reload.
+	Grant(ctx context.Context, function, sid string, requests []string) error
 	Revoke(ctx context.Context, function, sid string) error
 	Reload(ctx context.Context) error
 }
@@ -146,7 +146,7 @@ func (s *Service) write(ctx context.Context, r Route) (stored store.Record[Route
 		err = s.permissions.Revoke(ctx, former, r.Permission)
 	}
 	if err == nil {
-		err = s.permissions.Grant(ctx, r.Function, r.Permission, s.sources(&r))
+		err = s.permissions.Grant(ctx, r.Function, r.Permission, requests(&r))
 	}
 	return stored, err
 }

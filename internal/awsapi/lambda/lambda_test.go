@@ -303,7 +303,7 @@ func TestPolicyLength(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
 	for i := range 100 {
-		if err := s.policies.Grant(t.Context(), "classify", "route-"+strings.Repeat("x", i), []string{"arn:aws:execute-api:us-east-1:111122223333:default/*/PUT/" + strings.Repeat("x", i+1)}); err != nil {
+		if err := s.policies.Grant(t.Context(), "classify", "route-"+strings.Repeat("x", i), []string{"default/*/PUT/" + strings.Repeat("x", i+1)}); err != nil {
 			t.Fatal(err)
 		}
 	}
