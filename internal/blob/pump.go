@@ -103,23 +103,26 @@ func pumpLong(ctx context.Context, w io.Writer, digests []hash.Hash, r io.Reader
 	for _, d := range digests {
 		b.add(func(p []byte) bool { d.Write(p); return true })
 	}
+	if err = b.feed(reading, r, p); unwritten != nil {
+		err = unwritten
+	}
+	return written, err
+}
+
+// feed sends p and then r in pieces, and returns when all users have seen all of it.
+func (b *belt) feed(ctx context.Context, r io.Reader, p *piece) error {
+	defer b.end()
 	for end := error(nil); ; {
 		b.send(p)
 		if end != nil {
-			break
+			return nil
 		}
 		p = &piece{buf: buffers.Get().(*[pumpBuffer]byte)}
-		if p.n, end = readFull(reading, r, p.buf[:]); end != nil && !errors.Is(end, io.EOF) {
+		if p.n, end = readFull(ctx, r, p.buf[:]); end != nil && !errors.Is(end, io.EOF) {
 			buffers.Put(p.buf)
-			err = end
-			break
+			return end
 		}
 	}
-	b.end()
-	if unwritten != nil {
-		return written, unwritten
-	}
-	return written, err
 }
 
 // readFull reads until p is full, and returns io.EOF if r ends before, or why r
