@@ -60,7 +60,7 @@ func (t *task) file(ctx context.Context, in input) error {
 	group.Go(func() error {
 		defer close(todo)
 		defer close(inOrder)
-		err := t.read(ctx, text, memory, todo, inOrder)
+		err := caught(func() error { return t.read(ctx, text, memory, todo, inOrder) })
 		if err != nil {
 			// The writer must hear of it before the end, lest it publish what there is.
 			last := batch{out: make(chan []byte), err: err}
@@ -75,33 +75,35 @@ func (t *task) file(ctx context.Context, in input) error {
 	for range t.workers {
 		group.Go(func() error {
 			for b := range todo {
-				b.err = t.answer(ctx, b)
+				b.err = caught(func() error { return t.answer(ctx, b) })
 				close(b.out)
 			}
 			return nil
 		})
 	}
-	var fault error // what ended the writing early
 	group.Go(func() error {
-		if fault = t.write(ctx, out, memory, inOrder); fault != nil {
-			out.CloseWithError(fault)
+		err := caught(func() error { return t.write(ctx, out, memory, inOrder) })
+		if err != nil {
+			out.CloseWithError(&unanswered{err})
 		} else {
 			out.Close()
 		}
-		return fault
+		return err
 	})
 	group.Go(func() error {
-		_, err := t.Blobs.Put(ctx, bucket, key, pipe, blob.PutOptions{
-			ContentType: t.answerType(),
-			Metadata:    map[string]string{metaJob: t.job.ID, metaSource: object.Info().ETag},
+		err := caught(func() error {
+			_, err := t.Blobs.Put(ctx, bucket, key, pipe, blob.PutOptions{
+				ContentType: t.answerType(),
+				Metadata:    map[string]string{metaJob: t.job.ID, metaSource: object.Info().ETag},
+			})
+			return err
 		})
-		pipe.CloseWithError(io.ErrClosedPipe)
-		if err != nil && fault != nil {
-			return fault
+		if fault, ok := errors.AsType[*unanswered](err); ok {
+			err = fault.error
+		} else if errs.CodeOf(err) == blob.CodeNoSuchBucket {
+			err = jobs.ClientFailure(err, "The bucket %q of the S3OutputPath does not exist. Create it and the job again.", bucket)
 		}
-		if errs.CodeOf(err) == blob.CodeNoSuchBucket {
-			return jobs.ClientFailure(err, "The bucket %q of the S3OutputPath does not exist. Create it and the job again.", bucket)
-		}
+		pipe.CloseWithError(err) // the writing, if it goes on, ends with the same
 		return err
 	})
 	err = group.Wait()
@@ -110,6 +112,11 @@ func (t *task) file(ctx context.Context, in input) error {
 	}
 	return err
 }
+
+// unanswered is why an output ends early: no fault of the store that reads it.
+type unanswered struct{ error }
+
+func (u *unanswered) Unwrap() error { return u.error }
 
 // answerType is the content type of the output.
 func (t *task) answerType() string {

@@ -186,7 +186,7 @@ func (t *task) all(ctx context.Context, list []input, total int) error {
 	for range min(max(t.workers, 2), maxFiles) {
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(list)) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				if err := t.guarded(ctx, list[i]); err != nil && ctx.Err() == nil {
+				if err := caught(func() error { return t.file(ctx, list[i]) }); err != nil && ctx.Err() == nil {
 					fail(list[i], err)
 				}
 			}
@@ -204,12 +204,13 @@ func (t *task) all(ctx context.Context, list []input, total int) error {
 	return nil
 }
 
-// guarded is file, with a panic as an error: one object must not end the server.
-func (t *task) guarded(ctx context.Context, in input) (err error) {
+// caught is what do returns, or a panic in it as an error: one object must not end
+// the server. It catches what happens on its own goroutine alone.
+func caught(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &jobs.Failure{Class: "AlgorithmError", Reason: "The transform ended in an internal fault; the server's log has the details. Please report it.", Cause: panicked(p)}
 		}
 	}()
-	return t.file(ctx, in)
+	return do()
 }

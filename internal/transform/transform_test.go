@@ -3,12 +3,14 @@ package transform_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"testing"
 
+	"github.com/heliograph/heliograph/internal/blob"
 	"github.com/heliograph/heliograph/internal/errs"
 	"github.com/heliograph/heliograph/internal/transform"
 )
@@ -323,5 +325,71 @@ func TestRefusedAtOnce(t *testing.T) {
 	}
 	if _, err := h.Describe(h.ctx, "refused"); errs.MessageOf(err) != "Requested resource not found." {
 		t.Errorf("a refused job is on record: %v", err)
+	}
+}
+
+// shortBlobs is a store whose disk is full after a few bytes of each output.
+type shortBlobs struct{ transform.Blobs }
+
+func (b shortBlobs) Put(_ context.Context, _, _ string, r io.Reader, _ blob.PutOptions) (blob.ObjectInfo, error) {
+	if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+		return blob.ObjectInfo{}, err
+	}
+	return blob.ObjectInfo{}, errs.New(errs.Unavailable, blob.CodeInsufficientStorage, "The storage has no room for this write.")
+}
+
+// TestFullDisk wants each object to fail for what really went wrong, and not for
+// what came of it.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(o *transform.Options) { o.Blobs = shortBlobs{o.Blobs} })
+	h.run(h.Run)
+	const objects = 40
+	for i := range objects {
+		h.put(fmt.Sprintf("in/%d", i), strings.Repeat(`{"source":"one"}`+"\n", 30_000))
+	}
+	h.create(spec("full"))
+	job := h.waitDone("full")
+	if job.TransformJobStatus != transform.Failed || !strings.Contains(job.FailureReason, "no room") || !strings.Contains(job.FailureReason, "40 of 40 objects failed") {
+		t.Errorf("%s: %s", job.TransformJobStatus, job.FailureReason)
+	}
+	if log := h.dataLog(job); strings.Count(log, ": InternalServerError: The storage has no room") != objects {
+		t.Errorf("not all of %d objects tell of the full disk:\n%s", objects, log)
+	}
+}
+
+// panicking is a model with a bug that one text shows.
+type panicking struct{ transform.Models }
+
+func (m panicking) Load(ctx context.Context, dataURL string) (transform.Predictor, error) {
+	model, err := m.Models.Load(ctx, dataURL)
+	return panickingPredictor{model}, err
+}
+
+type panickingPredictor struct{ transform.Predictor }
+
+func (p panickingPredictor) Predict(ctx context.Context, in transform.Payload) ([]byte, error) {
+	if bytes.Contains(in.Body, []byte("bug")) {
+		panic("a bug")
+	}
+	return p.Predictor.Predict(ctx, in)
+}
+
+// TestPanic wants a bug that one object shows to end neither the server nor the
+// other objects.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(o *transform.Options) { o.Models = panicking{o.Models} })
+	h.run(h.Run)
+	h.put("in/a", `{"source":"one"}`)
+	h.put("in/b", strings.Repeat(`{"source":"one"}`+"\n", 30_000)+`{"source":"bug"}`)
+	h.put("in/c", `{"source":"two"}`)
+	h.create(spec("bug"))
+	job := h.waitDone("bug")
+	if job.TransformJobStatus != transform.Failed || !strings.Contains(job.FailureReason, "AlgorithmError: data/in/b: The transform ended in an internal fault") {
+		t.Errorf("%s: %s", job.TransformJobStatus, job.FailureReason)
+	}
+	if got, want := fmt.Sprint(h.keys("out/")), "[out/bug/a.out out/bug/c.out]"; got != want {
+		t.Errorf("outputs %s, want %s", got, want)
 	}
 }
