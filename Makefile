@@ -53,9 +53,9 @@ lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's li
 	cd web && npm run --silent lint
 	bash -n test/setup.sh .ci/run examples/dbpedia/journey.sh
 
-unit: ## Unit tests with the race detector, and without it those that measure memory.
+unit: ## Unit tests with the race detector, and without it those that measure memory or start many processes.
 	CGO_ENABLED=1 go test -race -vet=off -timeout 10m ./...
-	go test -vet=off -run 'Alloc|MemoryDoesNotGrow' ./fasttext ./internal/serving
+	go test -vet=off -run 'Alloc|MemoryDoesNotGrow|Scripts' ./fasttext ./internal/serving ./internal/app ./cmd/heliograph
 
 arm64: setup ## The NEON kernels, emulated.
 	GOARCH=arm64 go vet ./fasttext/...
