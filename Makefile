@@ -53,16 +53,16 @@ lint: web-setup ## gofmt, vet, staticcheck, the architecture test, the page's li
 	cd web && npm run --silent lint
 	bash -n test/setup.sh .ci/run examples/dbpedia/journey.sh
 
-unit: ## Unit tests with the race detector, and without it those that measure memory or start many processes.
-	CGO_ENABLED=1 go test -race -vet=off -timeout 10m ./...
-	go test -vet=off -run 'Alloc|MemoryDoesNotGrow|Scripts' ./fasttext ./internal/serving ./internal/app ./cmd/heliograph
+unit: ## Unit tests with the race detector, and without it those that measure memory, or take long under it.
+	CGO_ENABLED=1 go test -race -vet=off -ldflags=-w -timeout 10m ./...
+	go test -vet=off -ldflags=-w -run 'Alloc|MemoryDoesNotGrow|Recipe|Scripts' ./fasttext ./internal/serving ./internal/app ./cmd/heliograph
 
 arm64: setup ## The NEON kernels, emulated.
 	GOARCH=arm64 go vet ./fasttext/...
 	GOARCH=arm64 go test -exec qemu-aarch64-static ./fasttext/internal/kernel
 
 e2e: setup build ## The real binary, real clients, a real browser, the original fasttext.
-	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -vet=off -count=1 -timeout 12m ./test/...
+	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -vet=off -ldflags=-w -count=1 -timeout 12m ./test/...
 
 bench: build ## Measure against the peers: [DATA=folder] [FASTTEXT=a native one] [ONLY=sections] [QUICK=1]
 	go run ./bench -heliograph $(CURDIR)/$(BIN) $(if $(DATA),-data $(DATA)) $(if $(FASTTEXT),-native $(FASTTEXT)) $(if $(ONLY),-only $(ONLY)) $(if $(QUICK),-quick)
