@@ -61,8 +61,9 @@ arm64: setup ## The NEON kernels, emulated.
 	GOARCH=arm64 go vet ./fasttext/...
 	GOARCH=arm64 go test -exec qemu-aarch64-static ./fasttext/internal/kernel
 
+# Three at a time on any machine, as some tests mostly wait.
 e2e: setup build ## The real binary, real clients, a real browser, the original fasttext.
-	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -vet=off -ldflags=-w -count=1 -timeout 12m ./test/...
+	HELIOGRAPH_BIN=$(CURDIR)/$(BIN) go test -tags e2e -vet=off -ldflags=-w -count=1 -parallel 3 -timeout 12m ./test/...
 
 bench: build ## Measure against the peers: [DATA=folder] [FASTTEXT=a native one] [ONLY=sections] [QUICK=1]
 	go run ./bench -heliograph $(CURDIR)/$(BIN) $(if $(DATA),-data $(DATA)) $(if $(FASTTEXT),-native $(FASTTEXT)) $(if $(ONLY),-only $(ONLY)) $(if $(QUICK),-quick)
