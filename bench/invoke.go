@@ -30,6 +30,7 @@ const (
 	invokeTexts   = 256             // different ones
 	invokeTime    = 3 * time.Second // of one run
 	invokeWarming = 500 * time.Millisecond
+	invokeJudged  = 64 // connections
 )
 
 // invoke measures InvokeEndpoint on a running server beside a bare net/http
@@ -82,6 +83,11 @@ func invoke(ctx context.Context, b *bench) error {
 			cells = append(cells, fmt.Sprintf("%.0f", v))
 		}
 		t.row(append(cells, figure(median(rate)), figure(median(slower)))...)
+		if connections == invokeJudged {
+			b.board.add(verdict{row: "InvokeEndpoint", goal: "half the rate of a bare handler, p99 under 4 times its",
+				what: fmt.Sprintf("%d connections", connections), figure: figure(median(rate)) + ", p99 " + figure(median(slower)),
+				met: median(rate) >= 0.5 && median(slower) < 4})
+		}
 	}
 	if err := invokeBatch(ctx, b, ours); err != nil {
 		return err
